@@ -15,13 +15,21 @@ Chains = dict[tuple[int, frozenset[int]], int]
 """(last row, rows used at its instant) → the latest entry time; rows are indexes into the ordered stream."""
 
 
-def furthest_attempt(times: Sequence[int], words: Sequence[int], plan: Plan, until: int, as_of: int) -> tuple[list[int], bool] | None:
+def furthest_attempt(
+    times: Sequence[int], words: Sequence[int], plan: Plan, until: int, as_of: int
+) -> tuple[list[int], bool] | None:
     """The reported rows, one per step reached, and whether a chain may still go on; None without an entry row.
 
     ``times`` and ``words`` are the visible rows in tie order.
     """
     steps = plan.required
-    levels: list[Chains] = [{(index, frozenset({index})): time for index, time in enumerate(times) if words[index] >> steps[0].bit & 1 and time < until}]
+    levels: list[Chains] = [
+        {
+            (index, frozenset({index})): time
+            for index, time in enumerate(times)
+            if words[index] >> steps[0].bit & 1 and time < until
+        }
+    ]
     if not levels[0]:
         return None
     for step in steps[1:]:
@@ -29,11 +37,18 @@ def furthest_attempt(times: Sequence[int], words: Sequence[int], plan: Plan, unt
         if not following:
             break
         levels.append(following)
-    is_open = any(_deadline(steps[level + 1], times[row], entry) >= as_of for level, chains in enumerate(levels) if level + 1 < len(steps) for (row, _), entry in chains.items())
+    is_open = any(
+        _deadline(steps[level + 1], times[row], entry) >= as_of
+        for level, chains in enumerate(levels)
+        if level + 1 < len(steps)
+        for (row, _), entry in chains.items()
+    )
     return _report(levels, steps, times, words, plan.forbid_ties), is_open
 
 
-def _extend(chains: Chains, step: StepPlan, times: Sequence[int], words: Sequence[int], forbid_ties: bool) -> Chains:
+def _extend(
+    chains: Chains, step: StepPlan, times: Sequence[int], words: Sequence[int], forbid_ties: bool
+) -> Chains:
     found: Chains = {}
     for (last, used), entry in chains.items():
         for row, time in enumerate(times):
@@ -48,7 +63,9 @@ def _follows(step: StepPlan, previous: int, time: int, word: int, entry: int, fo
         return False
     if time > _bound(step.deadline, previous, entry):
         return False
-    return not step.alternatives or any(word >> one.bit & 1 and time <= _bound(one.deadline, previous, entry) for one in step.alternatives)
+    return not step.alternatives or any(
+        word >> one.bit & 1 and time <= _bound(one.deadline, previous, entry) for one in step.alternatives
+    )
 
 
 def _bound(deadline: Deadline, previous: int, entry: int) -> int:
@@ -57,26 +74,52 @@ def _bound(deadline: Deadline, previous: int, entry: int) -> int:
 
 def _deadline(step: StepPlan, previous: int, entry: int) -> int:
     own = _bound(step.deadline, previous, entry)
-    return min(own, max(_bound(one.deadline, previous, entry) for one in step.alternatives)) if step.alternatives else own
+    return (
+        min(own, max(_bound(one.deadline, previous, entry) for one in step.alternatives))
+        if step.alternatives
+        else own
+    )
 
 
-def _report(levels: list[Chains], steps: Sequence[StepPlan], times: Sequence[int], words: Sequence[int], forbid_ties: bool) -> list[int]:
+def _report(
+    levels: list[Chains],
+    steps: Sequence[StepPlan],
+    times: Sequence[int],
+    words: Sequence[int],
+    forbid_ties: bool,
+) -> list[int]:
     """The earliest row that reaches the depth, then backwards the latest feasible row of each step before it."""
     path = [min(row for row, _ in levels[-1])]
     for level in range(len(levels) - 2, -1, -1):
         feasible = [
             row
             for (row, used), entry in levels[level].items()
-            if used.isdisjoint(path) and _completes([row, *path], level, entry, steps, times, words, forbid_ties)
+            if used.isdisjoint(path)
+            and _completes([row, *path], level, entry, steps, times, words, forbid_ties)
         ]
         latest = max(times[row] for row in feasible)
         path.insert(0, min(row for row in feasible if times[row] == latest))
     return path
 
 
-def _completes(path: list[int], level: int, entry: int, steps: Sequence[StepPlan], times: Sequence[int], words: Sequence[int], forbid_ties: bool) -> bool:
+def _completes(
+    path: list[int],
+    level: int,
+    entry: int,
+    steps: Sequence[StepPlan],
+    times: Sequence[int],
+    words: Sequence[int],
+    forbid_ties: bool,
+) -> bool:
     """Whether a chain with this entry and last row ``path[0]`` may go on along the rest of ``path``."""
     return all(
-        _follows(steps[level + offset], times[path[offset - 1]], times[path[offset]], words[path[offset]], entry, forbid_ties)
+        _follows(
+            steps[level + offset],
+            times[path[offset - 1]],
+            times[path[offset]],
+            words[path[offset]],
+            entry,
+            forbid_ties,
+        )
         for offset in range(1, len(path))
     )

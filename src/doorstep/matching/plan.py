@@ -202,7 +202,12 @@ class _Compiler:
     def plan(self) -> Plan:
         funnel = self.funnel
         exclusions = tuple(
-            ExclusionPlan(self.ask(_question(rule)), self.rank(rule.after), self.rank(rule.before), rule.effect == "drop")
+            ExclusionPlan(
+                self.ask(_question(rule)),
+                self.rank(rule.after),
+                self.rank(rule.before),
+                rule.effect == "drop",
+            )
             for rule in funnel.exclude_between
         )
         after_exclusions = len(self.questions)
@@ -211,8 +216,16 @@ class _Compiler:
         after_reentry = len(self.questions)
         steps = tuple(self.step(position, step) for position, step in enumerate(funnel.steps))
         after_alternatives = len(self.questions)
-        vanish = self.ask(_any([_question(selector) for selector in funnel.exclude_units])) if funnel.exclude_units else None
-        firsts = tuple(self.first_time(steps[position], step) for position, step in enumerate(funnel.steps) if step.first_time)
+        vanish = (
+            self.ask(_any([_question(selector) for selector in funnel.exclude_units]))
+            if funnel.exclude_units
+            else None
+        )
+        firsts = tuple(
+            self.first_time(steps[position], step)
+            for position, step in enumerate(funnel.steps)
+            if step.first_time
+        )
         bounds = (0, len(steps), after_exclusions, after_reentry, after_alternatives)
         groups = tuple(_bits(low, high) for low, high in zip(bounds, bounds[1:], strict=False) if high > low)
         return Plan(
@@ -255,21 +268,31 @@ class _Compiler:
 
     def alternative(self, alternative: Alternative) -> AlternativePlan:
         if not alternative.steps:
-            return AlternativePlan(self.ask(_question(alternative)), self.deadline(alternative.window, own=True))
+            return AlternativePlan(
+                self.ask(_question(alternative)), self.deadline(alternative.window, own=True)
+            )
         ids = {str(sub.id): index for index, sub in enumerate(alternative.steps) if sub.id is not None}
         subs = tuple(self.sub_step(sub, ids) for sub in alternative.steps)
         return AlternativePlan(subs[0].bit, Deadline(), subs)
 
     def sub_step(self, sub: SubStep, ids: dict[str, int]) -> SubStepPlan:
-        return SubStepPlan(self.ask(_question(sub)), self.deadline(sub.window, ids, own=True), sub.min_gap or 0, sub.dedupe)
+        return SubStepPlan(
+            self.ask(_question(sub)), self.deadline(sub.window, ids, own=True), sub.min_gap or 0, sub.dedupe
+        )
 
-    def deadline(self, windows: Sequence[Window], ids: dict[str, int] | None = None, *, own: bool = False) -> Deadline:
+    def deadline(
+        self, windows: Sequence[Window], ids: dict[str, int] | None = None, *, own: bool = False
+    ) -> Deadline:
         """``own``: the windows alone; else the funnel's window counts as one after the entry."""
         siblings = ids or {}
         tightest: dict[str, int] = {}
         for window in windows:
             tightest[window.anchor] = min(window.length, tightest.get(window.anchor, FOREVER))
-        named = [(window.removeprefix("step_"), length) for window, length in tightest.items() if window.startswith("step_")]
+        named = [
+            (window.removeprefix("step_"), length)
+            for window, length in tightest.items()
+            if window.startswith("step_")
+        ]
         return Deadline(
             after_prev=tightest.get(PREV, FOREVER),
             after_entry=min(tightest.get(ENTRY, FOREVER), FOREVER if own else self.funnel.window or FOREVER),
@@ -290,7 +313,9 @@ class _Compiler:
     def first_time(self, plan: StepPlan, step: Step) -> FirstTime:
         cleared = 1 << plan.position
         for alternative in plan.alternatives:
-            cleared |= sum(1 << sub.bit for sub in alternative.steps) if alternative.steps else 1 << alternative.bit
+            cleared |= (
+                sum(1 << sub.bit for sub in alternative.steps) if alternative.steps else 1 << alternative.bit
+            )
         if step.first_time == "matching":
             return FirstTime(plan.position, plan.position, cleared)
         selectors: Sequence[Selector] = step.any_of or (step,)

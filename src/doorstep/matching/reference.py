@@ -13,7 +13,16 @@ from itertools import pairwise
 
 from doorstep.definitions.funnel import Status
 from doorstep.matching.furthest import furthest_attempt
-from doorstep.matching.plan import FOREVER, AlternativePlan, Deadline, Dedupe, Plan, ReentryPlan, StepPlan, tie_key
+from doorstep.matching.plan import (
+    FOREVER,
+    AlternativePlan,
+    Deadline,
+    Dedupe,
+    Plan,
+    ReentryPlan,
+    StepPlan,
+    tie_key,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +114,9 @@ def walk_stream(rows: Sequence[Row], plan: Plan, bounds: Bounds, stream: int = 0
     """Every attempt of one stream, in the order they started. ``rows``: all rows of the stream up to ``as_of``."""
     visible = ordered([row for row in rows if bounds.since <= row.time <= bounds.as_of], plan)
     if plan.furthest:
-        found = furthest_attempt([row.time for row in visible], [row.word for row in visible], plan, bounds.until, bounds.as_of)
+        found = furthest_attempt(
+            [row.time for row in visible], [row.word for row in visible], plan, bounds.until, bounds.as_of
+        )
         return [] if found is None else [_from_furthest(found, visible, plan, bounds, stream)]
     return list(_Stream(visible, plan, bounds, stream).attempts())
 
@@ -123,7 +134,9 @@ class _Stream:
     # -- semantics 4 and 6: where attempts start ------------------------------------------------------------------
 
     def attempts(self) -> Iterator[Attempt]:
-        entries = [row for row in self.rows if row.word & self.plan.entry_mask and row.time < self.bounds.until]
+        entries = [
+            row for row in self.rows if row.word & self.plan.entry_mask and row.time < self.bounds.until
+        ]
         if self.plan.reentry == "always":
             yield from (self.attempt(entry, self.rows) for entry in entries)
             return
@@ -155,9 +168,15 @@ class _Stream:
             return False
         if rule.no_within is not None and row.time < previous.entry.time + rule.no_within:
             return False
-        if rule.inactive is not None and any(row.time - rule.inactive <= other.time < row.time and other.word & self.plan.step_mask for other in self.rows):
+        if rule.inactive is not None and any(
+            row.time - rule.inactive <= other.time < row.time and other.word & self.plan.step_mask
+            for other in self.rows
+        ):
             return False
-        if rule.event_bit is not None and not any(previous.entry.time < other.time <= row.time and other.meets(rule.event_bit) for other in self.rows):
+        if rule.event_bit is not None and not any(
+            previous.entry.time < other.time <= row.time and other.meets(rule.event_bit)
+            for other in self.rows
+        ):
             return False
         return rule.below is None or all(door.rank < rule.below for door in previous.passed)
 
@@ -188,7 +207,9 @@ def _has_ended(attempt: Attempt, row: Row) -> bool:
 class _Walk:
     """One attempt over the rows it may see; ``taken`` are the rows that earlier attempts used."""
 
-    def __init__(self, plan: Plan, rows: list[Row], taken: frozenset[Row], entry: Row, as_of: int, stream: int) -> None:
+    def __init__(
+        self, plan: Plan, rows: list[Row], taken: frozenset[Row], entry: Row, as_of: int, stream: int
+    ) -> None:
         self.plan = plan
         self.rows = rows
         self.entry = entry
@@ -199,9 +220,23 @@ class _Walk:
         self.doors: dict[int, Door] = {}
 
     def attempt(self) -> Attempt:
-        first = next(step for step in self.plan.required if self.plan.entry_mask >> step.bit & 1 and self.entry.meets(step.bit))
+        first = next(
+            step
+            for step in self.plan.required
+            if self.plan.entry_mask >> step.bit & 1 and self.entry.meets(step.bit)
+        )
         assert first.rank is not None
-        self.take(Door(first.rank, self.entry.time, self.entry.time, self.entry, self.entry.time, self.branch_of_entry(first), (self.entry,)))
+        self.take(
+            Door(
+                first.rank,
+                self.entry.time,
+                self.entry.time,
+                self.entry,
+                self.entry.time,
+                self.branch_of_entry(first),
+                (self.entry,),
+            )
+        )
         missed: Door | None = None
         for step in self.plan.required[first.rank + 1 :]:
             door = self.door(step)
@@ -232,7 +267,13 @@ class _Walk:
             lo = previous.clock - step.out_of_order
             if before is not None:
                 lo = max(lo, before.clock)
-        pick = self.pick(self.candidates(lo, hi, previous.clock, lambda row: self.branch(step, row, previous.clock) is not None), step.dedupe, previous)
+        pick = self.pick(
+            self.candidates(
+                lo, hi, previous.clock, lambda row: self.branch(step, row, previous.clock) is not None
+            ),
+            step.dedupe,
+            previous,
+        )
         options: list[tuple[int, int, tuple[Row, ...]]] = []
         if pick is not None:
             branch = self.branch(step, pick, previous.clock)
@@ -270,7 +311,14 @@ class _Walk:
                 return index
         return None
 
-    def candidates(self, lo: int, hi: int, previous_clock: int, matches: Callable[[Row], bool], besides: Sequence[Row] = ()) -> list[Row]:
+    def candidates(
+        self,
+        lo: int,
+        hi: int,
+        previous_clock: int,
+        matches: Callable[[Row], bool],
+        besides: Sequence[Row] = (),
+    ) -> list[Row]:
         return [
             row
             for row in self.rows
@@ -290,7 +338,13 @@ class _Walk:
         if dedupe == "last":
             time = candidates[-1].time
         else:
-            anchor = previous.time if isinstance(previous, Row) else previous.row.time if previous.row else previous.clock
+            anchor = (
+                previous.time
+                if isinstance(previous, Row)
+                else previous.row.time
+                if previous.row
+                else previous.clock
+            )
             time = min(candidates, key=lambda row: (abs(row.time - anchor), -row.time)).time
         return next(row for row in candidates if row.time == time)
 
@@ -302,7 +356,9 @@ class _Walk:
         for sub in alternative.steps:
             bound = min(hi, self.latest(sub.deadline, clock, rows))
             bit = sub.bit
-            candidates = self.candidates(clock + sub.min_gap, bound, clock, lambda row, bit=bit: row.meets(bit), rows)  # type: ignore[misc]
+            candidates = self.candidates(
+                clock + sub.min_gap, bound, clock, lambda row, bit=bit: row.meets(bit), rows
+            )  # type: ignore[misc]
             row = self.pick(candidates, sub.dedupe, anchor)
             if row is None:
                 return None
@@ -328,7 +384,11 @@ class _Walk:
             status, ended = "excluded", row.time
             if not dropped:
                 reached = sum(1 for door in doors if door.clock <= row.time)
-        optional = {step.position: row for step in self.plan.optional if (row := self.optional_row(step, missed)) is not None}
+        optional = {
+            step.position: row
+            for step in self.plan.optional
+            if (row := self.optional_row(step, missed)) is not None
+        }
         if hit is not None and not dropped:
             optional = {position: row for position, row in optional.items() if row.time <= hit[0].time}
         return Attempt(
@@ -341,7 +401,9 @@ class _Walk:
             dropped=dropped,
             optional=optional,
             excluded_by=None if hit is None else hit[:2],
-            broken=missed is not None and self.plan.order == "consecutive" and missed.hi == self.first_later(last),
+            broken=missed is not None
+            and self.plan.order == "consecutive"
+            and missed.hi == self.first_later(last),
         )
 
     def exclusion(self, missed: Door | None) -> tuple[Row, int, bool] | None:
@@ -356,7 +418,11 @@ class _Walk:
             else:
                 assert missed is not None
                 end = min(missed.hi, self.as_of)
-            rows = [row for row in self.rows if after.clock < row.time <= end and row.meets(rule.bit) and row not in self.own]
+            rows = [
+                row
+                for row in self.rows
+                if after.clock < row.time <= end and row.meets(rule.bit) and row not in self.own
+            ]
             hits += [(row.time, index, row, rule.drop) for row in rows[:1]]
         if not hits:
             return None
@@ -374,7 +440,13 @@ class _Walk:
             end = self.as_of if is_last or missed is None else min(missed.hi, self.as_of)
         end = min(end, self.latest(step.deadline, previous.clock))
         return next(
-            (row for row in self.rows if previous.clock <= row.time <= end and row not in self.used and self.branch(step, row, previous.clock) is not None),
+            (
+                row
+                for row in self.rows
+                if previous.clock <= row.time <= end
+                and row not in self.used
+                and self.branch(step, row, previous.clock) is not None
+            ),
             None,
         )
 
@@ -385,13 +457,18 @@ class _AnyOrderWalk(_Walk):
     def attempt(self) -> Attempt:
         hi = self.entry.time + self.plan.window
         filled: list[Door] = []
-        for row in [self.entry, *(row for row in self.rows if self.entry.time <= row.time <= hi and row != self.entry)]:
+        for row in [
+            self.entry,
+            *(row for row in self.rows if self.entry.time <= row.time <= hi and row != self.entry),
+        ]:
             if row in self.used:
                 continue
             for step in self.plan.required:
                 assert step.rank is not None
                 if step.rank not in self.doors and row.meets(step.bit):
-                    door = Door(step.rank, self.entry.time, hi, row, row.time, self.any_branch(step, row), (row,))
+                    door = Door(
+                        step.rank, self.entry.time, hi, row, row.time, self.any_branch(step, row), (row,)
+                    )
                     self.doors[step.rank] = door
                     filled.append(door)
                     break
@@ -402,18 +479,39 @@ class _AnyOrderWalk(_Walk):
             status, ended = "expired", hi
         else:
             status, ended = "open", FOREVER
-        missed = () if status == "completed" else tuple(Door(step.rank, self.entry.time, hi, None, last) for step in self.plan.required if step.rank not in self.doors and step.rank is not None)[:1]
+        missed = (
+            ()
+            if status == "completed"
+            else tuple(
+                Door(step.rank, self.entry.time, hi, None, last)
+                for step in self.plan.required
+                if step.rank not in self.doors and step.rank is not None
+            )[:1]
+        )
         return Attempt(self.stream, self.entry, (*filled, *missed), status, ended, len(filled), dropped=False)  # type: ignore[arg-type]
 
     def any_branch(self, step: StepPlan, row: Row) -> int | None:
         return next((index for index, one in enumerate(step.alternatives) if row.meets(one.bit)), None)
 
 
-def _from_furthest(found: tuple[list[int], bool], rows: list[Row], plan: Plan, bounds: Bounds, stream: int) -> Attempt:
+def _from_furthest(
+    found: tuple[list[int], bool], rows: list[Row], plan: Plan, bounds: Bounds, stream: int
+) -> Attempt:
     path, is_open = found
     taken = [rows[index] for index in path]
     clocks = [row.time for row in taken]
-    doors = [Door(rank, clocks[max(rank - 1, 0)], FOREVER, row, row.time, _alternative_of(plan.required[rank], row), (row,)) for rank, row in enumerate(taken)]
+    doors = [
+        Door(
+            rank,
+            clocks[max(rank - 1, 0)],
+            FOREVER,
+            row,
+            row.time,
+            _alternative_of(plan.required[rank], row),
+            (row,),
+        )
+        for rank, row in enumerate(taken)
+    ]
     status: Status = "completed" if len(taken) == len(plan.required) else "open" if is_open else "expired"
     return Attempt(stream, taken[0], tuple(doors), status, clocks[-1], len(taken), dropped=False)
 
@@ -457,7 +555,9 @@ def walk_unit(rows: Sequence[UnitRow], plan: Plan, bounds: Bounds, *, first_time
         entries = [row.time for stream in streams.values() for row in stream if row.word & plan.entry_mask]
         if not entries or not bounds.since <= min(entries) < bounds.until:
             return Walked((), ())
-    attempts = [attempt for key in sorted(streams) for attempt in walk_stream(streams[key], plan, bounds, key)]
+    attempts = [
+        attempt for key in sorted(streams) for attempt in walk_stream(streams[key], plan, bounds, key)
+    ]
     if plan.count_attempts:
         counted = [not attempt.dropped for attempt in attempts]
     else:
@@ -495,5 +595,8 @@ def representative(attempts: Sequence[Attempt], plan: Plan) -> int | None:
 def sessions(rows: Sequence[UnitRow], gap: int) -> list[list[UnitRow]]:
     """A unit's rows cut where the silence is greater than ``gap`` microseconds."""
     by_time = sorted(rows, key=lambda row: row.time)
-    starts = [0, *(index for index, (one, two) in enumerate(pairwise(by_time), start=1) if two.time - one.time > gap)]
+    starts = [
+        0,
+        *(index for index, (one, two) in enumerate(pairwise(by_time), start=1) if two.time - one.time > gap),
+    ]
     return [by_time[start:end] for start, end in pairwise([*starts, len(by_time)])] if by_time else []
