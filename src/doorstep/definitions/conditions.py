@@ -12,7 +12,9 @@ from typing import Literal
 Scalar = bool | int | float | str
 """A literal: ``True``, ``1`` and ``"1"`` are three different values; ``1`` and ``1.0`` are one."""
 
-Operator = Literal["in", "not_in", "gt", "gte", "lt", "lte", "contains", "starts_with", "ends_with", "matches", "exists"]
+Operator = Literal[
+    "in", "not_in", "gt", "gte", "lt", "lte", "contains", "starts_with", "ends_with", "matches", "exists"
+]
 """``eq``/``ne`` are ``in``/``not_in`` with one value; ``between`` is ``gte`` and ``lte``."""
 
 

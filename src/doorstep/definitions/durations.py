@@ -11,7 +11,13 @@ from typing import Annotated, Final
 from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-MICROSECONDS: Final = {"w": 604_800_000_000, "d": 86_400_000_000, "h": 3_600_000_000, "m": 60_000_000, "s": 1_000_000}
+MICROSECONDS: Final = {
+    "w": 604_800_000_000,
+    "d": 86_400_000_000,
+    "h": 3_600_000_000,
+    "m": 60_000_000,
+    "s": 1_000_000,
+}
 LONGEST: Final = 36_525 * MICROSECONDS["d"]
 """A century: longer than any event history, short enough that no sum of times and durations can overflow."""
 
@@ -24,7 +30,9 @@ _REMEDY: Final = "Write a whole number and a unit: 90s, 15m, 24h, 7d, 2w, or a c
 def parse_duration(text: object) -> int:
     """Microseconds in ``text``; raises a pydantic error with code ``duration`` when it is not a duration."""
     if not isinstance(text, str) or not _WHOLE.fullmatch(text):
-        raise PydanticCustomError("duration", "{text} is not a duration. {remedy}", {"text": repr(text), "remedy": _REMEDY})
+        raise PydanticCustomError(
+            "duration", "{text} is not a duration. {remedy}", {"text": repr(text), "remedy": _REMEDY}
+        )
     parts = _PART.findall(text)
     if max(len(count) for count, _ in parts) > 12:
         total = LONGEST + 1
@@ -39,7 +47,11 @@ def parse_positive_duration(text: object) -> int:
     """As `parse_duration`, but zero is refused: a window of no length could never be passed on purpose."""
     total = parse_duration(text)
     if total == 0:
-        raise PydanticCustomError("duration", "{text} is no time at all. Give at least 1s, or leave the key out.", {"text": repr(text)})
+        raise PydanticCustomError(
+            "duration",
+            "{text} is no time at all. Give at least 1s, or leave the key out.",
+            {"text": repr(text)},
+        )
     return total
 
 
@@ -48,14 +60,21 @@ def format_duration(microseconds: int) -> str:
     if microseconds == 0:
         return "0s"
     text, rest = "", microseconds
-    for unit, size in (("d", MICROSECONDS["d"]), ("h", MICROSECONDS["h"]), ("m", MICROSECONDS["m"]), ("s", MICROSECONDS["s"])):
+    for unit, size in (
+        ("d", MICROSECONDS["d"]),
+        ("h", MICROSECONDS["h"]),
+        ("m", MICROSECONDS["m"]),
+        ("s", MICROSECONDS["s"]),
+    ):
         count, rest = divmod(rest, size)
         if count:
             text += f"{count}{unit}"
     return text if rest == 0 else f"{text}{rest}us"
 
 
-_SCHEMA: Final = WithJsonSchema({"type": "string", "pattern": f"^{PATTERN}$", "examples": ["90s", "24h", "7d", "1d12h"]})
+_SCHEMA: Final = WithJsonSchema(
+    {"type": "string", "pattern": f"^{PATTERN}$", "examples": ["90s", "24h", "7d", "1d12h"]}
+)
 
 Duration = Annotated[int, BeforeValidator(parse_positive_duration), _SCHEMA]
 """A positive duration in microseconds."""

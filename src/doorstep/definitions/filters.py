@@ -22,7 +22,17 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from doorstep.definitions.conditions import ALWAYS, All, AnyOf, Condition, Not, Operator, Scalar, Test, scalar_key
+from doorstep.definitions.conditions import (
+    ALWAYS,
+    All,
+    AnyOf,
+    Condition,
+    Not,
+    Operator,
+    Scalar,
+    Test,
+    scalar_key,
+)
 
 
 class Model(BaseModel):
@@ -33,11 +43,21 @@ class Model(BaseModel):
 
 def _literal(value: object) -> object:
     if value is None:
-        raise PydanticCustomError("literal", "null is not a value to compare with. Write {example} for a missing property.", {"example": "{exists: false}"})
+        raise PydanticCustomError(
+            "literal",
+            "null is not a value to compare with. Write {example} for a missing property.",
+            {"example": "{exists: false}"},
+        )
     if isinstance(value, float) and value != value or value in (float("inf"), float("-inf")):
-        raise PydanticCustomError("literal", "{value} is not a number that a property can equal.", {"value": str(value)})
+        raise PydanticCustomError(
+            "literal", "{value} is not a number that a property can equal.", {"value": str(value)}
+        )
     if isinstance(value, dict | list):
-        raise PydanticCustomError("literal", "a test compares with a text, a number, true or false, not with a {kind}.", {"kind": "mapping" if isinstance(value, dict) else "list"})
+        raise PydanticCustomError(
+            "literal",
+            "a test compares with a text, a number, true or false, not with a {kind}.",
+            {"kind": "mapping" if isinstance(value, dict) else "list"},
+        )
     return value
 
 
@@ -49,7 +69,11 @@ def _expression(value: object) -> object:
             re2.compile(value, options)
         except re2.error as error:
             reason = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error.args[0])
-            raise PydanticCustomError("expression", "{text} is not a regular expression that runs in linear time (RE2): {reason}.", {"text": repr(value[:80]), "reason": reason}) from None
+            raise PydanticCustomError(
+                "expression",
+                "{text} is not a regular expression that runs in linear time (RE2): {reason}.",
+                {"text": repr(value[:80]), "reason": reason},
+            ) from None
     return value
 
 
@@ -65,16 +89,22 @@ class Operators(Model):
     eq: Literal_ | None = Field(default=None, description="Equals this value, of this type.")
     ne: Literal_ | None = Field(default=None, description="Is present and does not equal this value.")
     in_: tuple[Literal_, ...] | None = Field(default=None, alias="in", min_length=1, description="Equals one of these.")
-    not_in: tuple[Literal_, ...] | None = Field(default=None, min_length=1, description="Is present and equals none of these.")
+    not_in: tuple[Literal_, ...] | None = Field(
+        default=None, min_length=1, description="Is present and equals none of these."
+    )
     gt: Ordered | None = Field(default=None, description="Greater than; numbers with numbers, texts with texts.")
     gte: Ordered | None = Field(default=None, description="Greater than or equal.")
     lt: Ordered | None = Field(default=None, description="Less than.")
     lte: Ordered | None = Field(default=None, description="Less than or equal.")
-    between: tuple[Ordered, Ordered] | None = Field(default=None, description="From the first to the second, both included.")
+    between: tuple[Ordered, Ordered] | None = Field(
+        default=None, description="From the first to the second, both included."
+    )
     contains: StrictStr | None = Field(default=None, description="A text that has this text in it.")
     starts_with: StrictStr | None = Field(default=None, description="A text that begins with this text.")
     ends_with: StrictStr | None = Field(default=None, description="A text that ends with this text.")
-    matches: Expression | None = Field(default=None, description="A text in which this regular expression (RE2) finds a match.")
+    matches: Expression | None = Field(
+        default=None, description="A text in which this regular expression (RE2) finds a match."
+    )
     exists: StrictBool | None = Field(default=None, description="Whether the property is present and not null.")
 
     @model_validator(mode="before")
@@ -82,7 +112,10 @@ class Operators(Model):
     def _some_and_no_null(cls, value: object) -> object:
         if isinstance(value, dict):
             if not value:
-                raise PydanticCustomError("empty", "no operator is given. Write one of eq, ne, in, not_in, gt, gte, lt, lte, between, contains, starts_with, ends_with, matches, exists.")
+                raise PydanticCustomError(
+                    "empty",
+                    "no operator is given. Write one of eq, ne, in, not_in, gt, gte, lt, lte, between, contains, starts_with, ends_with, matches, exists.",
+                )
             for key, operand in value.items():
                 if operand is None:
                     _literal(operand)
@@ -114,7 +147,10 @@ class Operators(Model):
 
 def distinct(values: Iterable[Scalar]) -> tuple[Scalar, ...]:
     """Sorted, each value once; 1 and 1.0 are one value."""
-    return tuple({scalar_key(value): value for value in sorted(values, key=scalar_key, reverse=True)}[key] for key in sorted({scalar_key(v) for v in values}))
+    return tuple(
+        {scalar_key(value): value for value in sorted(values, key=scalar_key, reverse=True)}[key]
+        for key in sorted({scalar_key(v) for v in values})
+    )
 
 
 def _form(value: object) -> str:
@@ -142,8 +178,14 @@ class Filters(Model):
     __pydantic_extra__: dict[str, PropertyTest] = Field(init=False)
 
     all_: tuple[Filters, ...] | None = Field(default=None, alias="all", description="Every one of these filters holds.")
-    any_: tuple[Filters, ...] | None = Field(default=None, alias="any", min_length=1, description="At least one of these filters holds.")
-    not_: Filters | None = Field(default=None, alias="not", description="This filter does not hold; true where the property is missing.")
+    any_: tuple[Filters, ...] | None = Field(
+        default=None, alias="any", min_length=1, description="At least one of these filters holds."
+    )
+    not_: Filters | None = Field(
+        default=None,
+        alias="not",
+        description="This filter does not hold; true where the property is missing.",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -151,7 +193,9 @@ class Filters(Model):
         if isinstance(value, dict):
             for key in GROUPS:
                 if key in value and value[key] is None:
-                    raise PydanticCustomError("empty", "`{key}` is empty. Give it filters, or leave the key out.", {"key": key})
+                    raise PydanticCustomError(
+                        "empty", "`{key}` is empty. Give it filters, or leave the key out.", {"key": key}
+                    )
         return value
 
     @property

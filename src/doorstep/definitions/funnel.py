@@ -10,7 +10,16 @@ import re
 from functools import cached_property
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr, WithJsonSchema, field_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    WithJsonSchema,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from doorstep.definitions.conditions import Condition
@@ -29,7 +38,11 @@ _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 def _step_id(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int | str) or not _ID.fullmatch(str(value)):
-        raise PydanticCustomError("step_id", "{text} cannot be a step's id. Use a number or a short word of letters, digits, `_`, `-` and `.`.", {"text": repr(value)})
+        raise PydanticCustomError(
+            "step_id",
+            "{text} cannot be a step's id. Use a number or a short word of letters, digits, `_`, `-` and `.`.",
+            {"text": repr(value)},
+        )
     return value
 
 
@@ -41,18 +54,36 @@ def _event_names(value: object) -> object:
     names = [value] if isinstance(value, str) else value
     if isinstance(names, list | tuple):
         if not names:
-            raise PydanticCustomError("event", "an empty list of events can never match. Name at least one, or write \"*\" for every event.")
+            raise PydanticCustomError(
+                "event",
+                'an empty list of events can never match. Name at least one, or write "*" for every event.',
+            )
         for name in names:
             if not isinstance(name, str) or not name:
-                raise PydanticCustomError("event", "{text} is not an event name. Names are non-empty texts; quote one that looks like a number.", {"text": repr(name)})
+                raise PydanticCustomError(
+                    "event",
+                    "{text} is not an event name. Names are non-empty texts; quote one that looks like a number.",
+                    {"text": repr(name)},
+                )
         return (ANY_EVENT,) if ANY_EVENT in names else tuple(sorted(set(names)))
-    raise PydanticCustomError("event", "{text} is not an event name. Write a name, a list of names, or \"*\" for every event.", {"text": repr(value)})
+    raise PydanticCustomError(
+        "event",
+        '{text} is not an event name. Write a name, a list of names, or "*" for every event.',
+        {"text": repr(value)},
+    )
 
 
 EventNames = Annotated[
     tuple[str, ...],
     BeforeValidator(_event_names),
-    WithJsonSchema({"anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1}]}),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "minLength": 1},
+                {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1},
+            ]
+        }
+    ),
 ]
 """Sorted distinct event names, or ``("*",)`` for every event."""
 
@@ -61,8 +92,15 @@ def _one_or_many(value: object) -> object:
     return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
 
 
-_COLUMNS_SCHEMA = WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]})
-ColumnNames = Annotated[tuple[Annotated[StrictStr, Field(min_length=1)], ...], BeforeValidator(_one_or_many), Field(min_length=1), _COLUMNS_SCHEMA]
+_COLUMNS_SCHEMA = WithJsonSchema(
+    {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
+)
+ColumnNames = Annotated[
+    tuple[Annotated[StrictStr, Field(min_length=1)], ...],
+    BeforeValidator(_one_or_many),
+    Field(min_length=1),
+    _COLUMNS_SCHEMA,
+]
 """One identity column or property, or several of them taken together."""
 
 
@@ -95,9 +133,13 @@ class SubStep(Selector):
 
     id: StepId | None = Field(default=None, description="For windows of later sub-steps of the same branch.")
     name: StrictStr | None = Field(default=None, description="What people call it.")
-    window: Windows = Field(default=(), description="How late it may be; `prev` of the first is the step before the branch.")
+    window: Windows = Field(
+        default=(), description="How late it may be; `prev` of the first is the step before the branch."
+    )
     min_gap: Duration | None = Field(default=None, description="How long after the previous one it must be at least.")
-    dedupe: Literal["first", "last", "nearest"] = Field(default="first", description="Which of several candidates is taken.")
+    dedupe: Literal["first", "last", "nearest"] = Field(
+        default="first", description="Which of several candidates is taken."
+    )
 
 
 class Alternative(Selector):
@@ -114,13 +156,21 @@ class Step(Selector):
     id: StepId = Field(description="Names the step; default: its position.")
     name: StrictStr | None = Field(default=None, description="What people call it; default: its events.")
     any_of: tuple[Alternative, ...] = Field(default=(), description="Alternatives, in place of event and filters.")
-    window: Windows = Field(default=(), description="How late it may be: a duration after prev, entry or a named step; a list means all.")
+    window: Windows = Field(
+        default=(),
+        description="How late it may be: a duration after prev, entry or a named step; a list means all.",
+    )
     min_gap: Duration | None = Field(default=None, description="How long after the previous step it must be at least.")
-    dedupe: Literal["first", "last", "nearest"] = Field(default="first", description="Which of several candidates is taken.")
+    dedupe: Literal["first", "last", "nearest"] = Field(
+        default="first", description="Which of several candidates is taken."
+    )
     optional: StrictBool = Field(default=False, description="May happen here; gates nothing and moves no clock.")
-    out_of_order: Duration | None = Field(default=None, description="How long before the previous step it may have come.")
+    out_of_order: Duration | None = Field(
+        default=None, description="How long before the previous step it may have come."
+    )
     first_time: Literal[False, True, "matching"] = Field(
-        default=False, description="`true`: only the unit's first ever row of the event, which must pass the filters; `matching`: its first ever row that does."
+        default=False,
+        description="`true`: only the unit's first ever row of the event, which must pass the filters; `matching`: its first ever row that does.",
     )
 
     @field_validator("first_time", mode="before")
@@ -128,7 +178,11 @@ class Step(Selector):
     def _no_number_for_a_boolean(cls, value: object) -> object:
         if isinstance(value, bool) or value == "matching":
             return value
-        raise PydanticCustomError("first_time", "{text} is not a choice for first_time. Write true, false or matching.", {"text": repr(value)})
+        raise PydanticCustomError(
+            "first_time",
+            "{text} is not a choice for first_time. Write true, false or matching.",
+            {"text": repr(value)},
+        )
 
     @property
     def label(self) -> str:
@@ -154,7 +208,9 @@ class ExcludeBetween(Selector):
 
     after: StepId = Field(description="The step after which the row is looked for.")
     before: StepId = Field(description="The step before which it is looked for.")
-    effect: Literal["drop", "stop"] = Field(default="drop", description="`drop`: the attempt counts nowhere; `stop`: it counts up to the row.")
+    effect: Literal["drop", "stop"] = Field(
+        default="drop", description="`drop`: the attempt counts nowhere; `stop`: it counts up to the row."
+    )
 
 
 def _selector_or_name(value: object) -> object:
@@ -164,12 +220,24 @@ def _selector_or_name(value: object) -> object:
 class Reentry(Model):
     """When a unit may start again; all keys must hold (semantics 6)."""
 
-    after: tuple[Ending, ...] = Field(default=("completed", "expired", "excluded"), min_length=1, description="Which endings of the previous attempt free the unit.")
+    after: tuple[Ending, ...] = Field(
+        default=("completed", "expired", "excluded"),
+        min_length=1,
+        description="Which endings of the previous attempt free the unit.",
+    )
     no_within: Duration | None = Field(default=None, description="The least time between two entries.")
-    inactive: Duration | None = Field(default=None, description="How long before the entry no row may have matched any step.")
-    event: Annotated[Selector, BeforeValidator(_selector_or_name)] | None = Field(default=None, description="A row that must have come since the previous entry.")
-    below_step: StepId | None = Field(default=None, description="The previous attempt reached no step at or after this one.")
-    interrupt: StrictBool = Field(default=False, description="Also while the previous attempt is active, which is then cut short.")
+    inactive: Duration | None = Field(
+        default=None, description="How long before the entry no row may have matched any step."
+    )
+    event: Annotated[Selector, BeforeValidator(_selector_or_name)] | None = Field(
+        default=None, description="A row that must have come since the previous entry."
+    )
+    below_step: StepId | None = Field(
+        default=None, description="The previous attempt reached no step at or after this one."
+    )
+    interrupt: StrictBool = Field(
+        default=False, description="Also while the previous attempt is active, which is then cut short."
+    )
 
     @field_validator("after", mode="before")
     @classmethod
@@ -177,7 +245,10 @@ class Reentry(Model):
         return _one_or_many(value)
 
 
-_SHORT_REENTRY: Final = {"after_completion": {"after": ["completed"]}, "after_timeout": {"after": ["completed", "expired"]}}
+_SHORT_REENTRY: Final = {
+    "after_completion": {"after": ["completed"]},
+    "after_timeout": {"after": ["completed", "expired"]},
+}
 _NO_WITHIN: Final = re.compile(r"no_within_(.+)")
 
 
@@ -196,7 +267,9 @@ def _unfold_reentry(value: object) -> object:
     if isinstance(value, dict):
         return [value]
     if isinstance(value, list) and not value:
-        raise PydanticCustomError("reentry", "an empty list never allows a re-entry. Write never, or give at least one object.")
+        raise PydanticCustomError(
+            "reentry", "an empty list never allows a re-entry. Write never, or give at least one object."
+        )
     return value
 
 
@@ -237,13 +310,17 @@ class ExpectedAttempt(Model):
     status: Literal["completed", "expired", "open", "excluded", "interrupted", "none"] | None = Field(
         default=None, description="How it stands; `none`: there is no attempt."
     )
-    at: dict[str, StrictStr] | None = Field(default=None, description="Step id → offset from the first event, or an ISO time.")
+    at: dict[str, StrictStr] | None = Field(
+        default=None, description="Step id → offset from the first event, or an ISO time."
+    )
 
 
 class Expectation(ExpectedAttempt):
     """What must come of the example: of the attempt that stands for the unit, or of each attempt in turn."""
 
-    attempts: tuple[ExpectedAttempt, ...] | None = Field(default=None, description="Every attempt, in the order they started.")
+    attempts: tuple[ExpectedAttempt, ...] | None = Field(
+        default=None, description="Every attempt, in the order they started."
+    )
     counted: StrictInt | None = Field(default=None, ge=0, description="How many attempts count.")
 
 
@@ -252,39 +329,63 @@ class Example(Model):
 
     name: StrictStr = Field(description="What the example shows.")
     events: tuple[ExampleEvent, ...] = Field(min_length=1, description="The unit's rows.")
-    as_of: StrictStr | None = Field(default=None, description="The data horizon: an offset or an ISO time; default: the last event.")
+    as_of: StrictStr | None = Field(
+        default=None, description="The data horizon: an offset or an ISO time; default: the last event."
+    )
     expect: Expectation = Field(description="What must come of it.")
 
 
 def _entry(value: object) -> object:
     if isinstance(value, str) and value not in {"step1_only", "any_step"}:
-        raise PydanticCustomError("entry", "{text} is not an entry rule. Write step1_only, any_step, or a list of step ids.", {"text": repr(value)})
+        raise PydanticCustomError(
+            "entry",
+            "{text} is not an entry rule. Write step1_only, any_step, or a list of step ids.",
+            {"text": repr(value)},
+        )
     return value
 
 
 class Funnel(Model):
     """A funnel definition. Every default is the one of semantics 2."""
 
-    funnel: Annotated[StrictStr, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=100)] = Field(description="The definition's slug: its identity across versions.")
+    funnel: Annotated[StrictStr, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=100)] = Field(
+        description="The definition's slug: its identity across versions."
+    )
     semantics: Literal[1] = Field(default=1, description="The version of the semantics it was written for.")
     title: StrictStr | None = Field(default=None, description="What people call it.")
     description: StrictStr | None = Field(default=None, description="What it is for.")
     owner: StrictStr | None = Field(default=None, description="Who answers for it.")
     tags: tuple[StrictStr, ...] = Field(default=(), description="Words to find it by.")
-    count_by: ColumnNames | SessionOf = Field(description="The unit that is counted: an identity column, a property, several, or sessions.")
+    count_by: ColumnNames | SessionOf = Field(
+        description="The unit that is counted: an identity column, a property, several, or sessions."
+    )
     count: Literal["unique", "attempts"] = Field(default="unique", description="Units once each, or every attempt.")
     exclude: tuple[Selector, ...] = Field(default=(), description="Rows that never count.")
     exclude_units: tuple[Selector, ...] = Field(default=(), description="Units with such a row vanish whole.")
-    hold_constant: ColumnNames | tuple[()] = Field(default=(), description="Properties that must stay the same through an attempt.")
-    entry: Annotated[Literal["step1_only", "any_step"] | tuple[StepId, ...], BeforeValidator(_entry)] = Field(default="step1_only", description="Where an attempt may start.")
+    hold_constant: ColumnNames | tuple[()] = Field(
+        default=(), description="Properties that must stay the same through an attempt."
+    )
+    entry: Annotated[Literal["step1_only", "any_step"] | tuple[StepId, ...], BeforeValidator(_entry)] = Field(
+        default="step1_only", description="Where an attempt may start."
+    )
     reentry: ReentryRule = Field(default="never", description="When a unit may start again.")
     window: Duration | None = Field(default=None, description="Every step also within this long of the entry.")
-    order: Literal["sequential", "consecutive", "any"] = Field(default="sequential", description="Whether steps come in order, with nothing between, or in any order.")
-    match: Literal["declared", "furthest"] = Field(default="declared", description="The declared walk, or the furthest depth any choice of rows can reach.")
-    ties: Literal["allow", "forbid"] = Field(default="allow", description="Whether the next step may have the same time.")
+    order: Literal["sequential", "consecutive", "any"] = Field(
+        default="sequential",
+        description="Whether steps come in order, with nothing between, or in any order.",
+    )
+    match: Literal["declared", "furthest"] = Field(
+        default="declared",
+        description="The declared walk, or the furthest depth any choice of rows can reach.",
+    )
+    ties: Literal["allow", "forbid"] = Field(
+        default="allow", description="Whether the next step may have the same time."
+    )
     represent: Literal["best", "first", "last"] = Field(default="best", description="Which attempt stands for a unit.")
     steps: tuple[Step, ...] = Field(min_length=1, max_length=MOST_STEPS, description="The doors, in order.")
-    exclude_between: tuple[ExcludeBetween, ...] = Field(default=(), description="Rows that must not come between two steps.")
+    exclude_between: tuple[ExcludeBetween, ...] = Field(
+        default=(), description="Rows that must not come between two steps."
+    )
     examples: tuple[Example, ...] = Field(default=(), description="Timelines that are tests.")
 
     @cached_property

@@ -46,9 +46,7 @@ def furthest_attempt(
     return _report(levels, steps, times, words, plan.forbid_ties), is_open
 
 
-def _extend(
-    chains: Chains, step: StepPlan, times: Sequence[int], words: Sequence[int], forbid_ties: bool
-) -> Chains:
+def _extend(chains: Chains, step: StepPlan, times: Sequence[int], words: Sequence[int], forbid_ties: bool) -> Chains:
     found: Chains = {}
     for (last, used), entry in chains.items():
         for row, time in enumerate(times):
@@ -75,9 +73,7 @@ def _bound(deadline: Deadline, previous: int, entry: int) -> int:
 def _deadline(step: StepPlan, previous: int, entry: int) -> int:
     own = _bound(step.deadline, previous, entry)
     return (
-        min(own, max(_bound(one.deadline, previous, entry) for one in step.alternatives))
-        if step.alternatives
-        else own
+        min(own, max(_bound(one.deadline, previous, entry) for one in step.alternatives)) if step.alternatives else own
     )
 
 
@@ -94,8 +90,7 @@ def _report(
         feasible = [
             row
             for (row, used), entry in levels[level].items()
-            if used.isdisjoint(path)
-            and _completes([row, *path], level, entry, steps, times, words, forbid_ties)
+            if used.isdisjoint(path) and _completes([row, *path], level, entry, steps, times, words, forbid_ties)
         ]
         latest = max(times[row] for row in feasible)
         path.insert(0, min(row for row in feasible if times[row] == latest))

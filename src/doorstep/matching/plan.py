@@ -217,14 +217,10 @@ class _Compiler:
         steps = tuple(self.step(position, step) for position, step in enumerate(funnel.steps))
         after_alternatives = len(self.questions)
         vanish = (
-            self.ask(_any([_question(selector) for selector in funnel.exclude_units]))
-            if funnel.exclude_units
-            else None
+            self.ask(_any([_question(selector) for selector in funnel.exclude_units])) if funnel.exclude_units else None
         )
         firsts = tuple(
-            self.first_time(steps[position], step)
-            for position, step in enumerate(funnel.steps)
-            if step.first_time
+            self.first_time(steps[position], step) for position, step in enumerate(funnel.steps) if step.first_time
         )
         bounds = (0, len(steps), after_exclusions, after_reentry, after_alternatives)
         groups = tuple(_bits(low, high) for low, high in zip(bounds, bounds[1:], strict=False) if high > low)
@@ -268,9 +264,7 @@ class _Compiler:
 
     def alternative(self, alternative: Alternative) -> AlternativePlan:
         if not alternative.steps:
-            return AlternativePlan(
-                self.ask(_question(alternative)), self.deadline(alternative.window, own=True)
-            )
+            return AlternativePlan(self.ask(_question(alternative)), self.deadline(alternative.window, own=True))
         ids = {str(sub.id): index for index, sub in enumerate(alternative.steps) if sub.id is not None}
         subs = tuple(self.sub_step(sub, ids) for sub in alternative.steps)
         return AlternativePlan(subs[0].bit, Deadline(), subs)
@@ -280,18 +274,14 @@ class _Compiler:
             self.ask(_question(sub)), self.deadline(sub.window, ids, own=True), sub.min_gap or 0, sub.dedupe
         )
 
-    def deadline(
-        self, windows: Sequence[Window], ids: dict[str, int] | None = None, *, own: bool = False
-    ) -> Deadline:
+    def deadline(self, windows: Sequence[Window], ids: dict[str, int] | None = None, *, own: bool = False) -> Deadline:
         """``own``: the windows alone; else the funnel's window counts as one after the entry."""
         siblings = ids or {}
         tightest: dict[str, int] = {}
         for window in windows:
             tightest[window.anchor] = min(window.length, tightest.get(window.anchor, FOREVER))
         named = [
-            (window.removeprefix("step_"), length)
-            for window, length in tightest.items()
-            if window.startswith("step_")
+            (window.removeprefix("step_"), length) for window, length in tightest.items() if window.startswith("step_")
         ]
         return Deadline(
             after_prev=tightest.get(PREV, FOREVER),
@@ -313,9 +303,7 @@ class _Compiler:
     def first_time(self, plan: StepPlan, step: Step) -> FirstTime:
         cleared = 1 << plan.position
         for alternative in plan.alternatives:
-            cleared |= (
-                sum(1 << sub.bit for sub in alternative.steps) if alternative.steps else 1 << alternative.bit
-            )
+            cleared |= sum(1 << sub.bit for sub in alternative.steps) if alternative.steps else 1 << alternative.bit
         if step.first_time == "matching":
             return FirstTime(plan.position, plan.position, cleared)
         selectors: Sequence[Selector] = step.any_of or (step,)

@@ -134,9 +134,7 @@ class _Stream:
     # -- semantics 4 and 6: where attempts start ------------------------------------------------------------------
 
     def attempts(self) -> Iterator[Attempt]:
-        entries = [
-            row for row in self.rows if row.word & self.plan.entry_mask and row.time < self.bounds.until
-        ]
+        entries = [row for row in self.rows if row.word & self.plan.entry_mask and row.time < self.bounds.until]
         if self.plan.reentry == "always":
             yield from (self.attempt(entry, self.rows) for entry in entries)
             return
@@ -174,8 +172,7 @@ class _Stream:
         ):
             return False
         if rule.event_bit is not None and not any(
-            previous.entry.time < other.time <= row.time and other.meets(rule.event_bit)
-            for other in self.rows
+            previous.entry.time < other.time <= row.time and other.meets(rule.event_bit) for other in self.rows
         ):
             return False
         return rule.below is None or all(door.rank < rule.below for door in previous.passed)
@@ -207,9 +204,7 @@ def _has_ended(attempt: Attempt, row: Row) -> bool:
 class _Walk:
     """One attempt over the rows it may see; ``taken`` are the rows that earlier attempts used."""
 
-    def __init__(
-        self, plan: Plan, rows: list[Row], taken: frozenset[Row], entry: Row, as_of: int, stream: int
-    ) -> None:
+    def __init__(self, plan: Plan, rows: list[Row], taken: frozenset[Row], entry: Row, as_of: int, stream: int) -> None:
         self.plan = plan
         self.rows = rows
         self.entry = entry
@@ -221,9 +216,7 @@ class _Walk:
 
     def attempt(self) -> Attempt:
         first = next(
-            step
-            for step in self.plan.required
-            if self.plan.entry_mask >> step.bit & 1 and self.entry.meets(step.bit)
+            step for step in self.plan.required if self.plan.entry_mask >> step.bit & 1 and self.entry.meets(step.bit)
         )
         assert first.rank is not None
         self.take(
@@ -268,9 +261,7 @@ class _Walk:
             if before is not None:
                 lo = max(lo, before.clock)
         pick = self.pick(
-            self.candidates(
-                lo, hi, previous.clock, lambda row: self.branch(step, row, previous.clock) is not None
-            ),
+            self.candidates(lo, hi, previous.clock, lambda row: self.branch(step, row, previous.clock) is not None),
             step.dedupe,
             previous,
         )
@@ -339,11 +330,7 @@ class _Walk:
             time = candidates[-1].time
         else:
             anchor = (
-                previous.time
-                if isinstance(previous, Row)
-                else previous.row.time
-                if previous.row
-                else previous.clock
+                previous.time if isinstance(previous, Row) else previous.row.time if previous.row else previous.clock
             )
             time = min(candidates, key=lambda row: (abs(row.time - anchor), -row.time)).time
         return next(row for row in candidates if row.time == time)
@@ -355,15 +342,12 @@ class _Walk:
         assert anchor is not None
         for sub in alternative.steps:
             bound = min(hi, self.latest(sub.deadline, clock, rows))
-            bit = sub.bit
-            candidates = self.candidates(
-                clock + sub.min_gap, bound, clock, lambda row, bit=bit: row.meets(bit), rows
-            )  # type: ignore[misc]
-            row = self.pick(candidates, sub.dedupe, anchor)
-            if row is None:
+            candidates = self.candidates(clock + sub.min_gap, bound, clock, _meets(sub.bit), rows)
+            picked = self.pick(candidates, sub.dedupe, anchor)
+            if picked is None:
                 return None
-            rows.append(row)
-            clock, anchor = row.time, row
+            rows.append(picked)
+            clock, anchor = picked.time, picked
         return tuple(rows)
 
     # -- status, exclusions (5), optional steps -------------------------------------------------------------------------
@@ -385,9 +369,7 @@ class _Walk:
             if not dropped:
                 reached = sum(1 for door in doors if door.clock <= row.time)
         optional = {
-            step.position: row
-            for step in self.plan.optional
-            if (row := self.optional_row(step, missed)) is not None
+            step.position: row for step in self.plan.optional if (row := self.optional_row(step, missed)) is not None
         }
         if hit is not None and not dropped:
             optional = {position: row for position, row in optional.items() if row.time <= hit[0].time}
@@ -401,9 +383,7 @@ class _Walk:
             dropped=dropped,
             optional=optional,
             excluded_by=None if hit is None else hit[:2],
-            broken=missed is not None
-            and self.plan.order == "consecutive"
-            and missed.hi == self.first_later(last),
+            broken=missed is not None and self.plan.order == "consecutive" and missed.hi == self.first_later(last),
         )
 
     def exclusion(self, missed: Door | None) -> tuple[Row, int, bool] | None:
@@ -451,6 +431,10 @@ class _Walk:
         )
 
 
+def _meets(bit: int) -> Callable[[Row], bool]:
+    return lambda row: row.meets(bit)
+
+
 class _AnyOrderWalk(_Walk):
     """`order: any`: rows in time order, each given to the lowest-numbered unfilled step it matches."""
 
@@ -466,9 +450,7 @@ class _AnyOrderWalk(_Walk):
             for step in self.plan.required:
                 assert step.rank is not None
                 if step.rank not in self.doors and row.meets(step.bit):
-                    door = Door(
-                        step.rank, self.entry.time, hi, row, row.time, self.any_branch(step, row), (row,)
-                    )
+                    door = Door(step.rank, self.entry.time, hi, row, row.time, self.any_branch(step, row), (row,))
                     self.doors[step.rank] = door
                     filled.append(door)
                     break
@@ -494,9 +476,7 @@ class _AnyOrderWalk(_Walk):
         return next((index for index, one in enumerate(step.alternatives) if row.meets(one.bit)), None)
 
 
-def _from_furthest(
-    found: tuple[list[int], bool], rows: list[Row], plan: Plan, bounds: Bounds, stream: int
-) -> Attempt:
+def _from_furthest(found: tuple[list[int], bool], rows: list[Row], plan: Plan, bounds: Bounds, stream: int) -> Attempt:
     path, is_open = found
     taken = [rows[index] for index in path]
     clocks = [row.time for row in taken]
@@ -555,9 +535,7 @@ def walk_unit(rows: Sequence[UnitRow], plan: Plan, bounds: Bounds, *, first_time
         entries = [row.time for stream in streams.values() for row in stream if row.word & plan.entry_mask]
         if not entries or not bounds.since <= min(entries) < bounds.until:
             return Walked((), ())
-    attempts = [
-        attempt for key in sorted(streams) for attempt in walk_stream(streams[key], plan, bounds, key)
-    ]
+    attempts = [attempt for key in sorted(streams) for attempt in walk_stream(streams[key], plan, bounds, key)]
     if plan.count_attempts:
         counted = [not attempt.dropped for attempt in attempts]
     else:
