@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, Literal
 
 from doorstep.definitions.conditions import ALWAYS, Condition
@@ -35,6 +36,10 @@ class Question:
     events: tuple[str, ...] = (ANY_EVENT,)
     condition: Condition = ALWAYS
     of: tuple[Question, ...] = ()
+
+    def names(self, event: str) -> bool:
+        """Whether the event's name is one of those asked for."""
+        return self.events == (ANY_EVENT,) or event in self.events
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +228,7 @@ class _Compiler:
             self.first_time(steps[position], step) for position, step in enumerate(funnel.steps) if step.first_time
         )
         bounds = (0, len(steps), after_exclusions, after_reentry, after_alternatives)
-        groups = tuple(_bits(low, high) for low, high in zip(bounds, bounds[1:], strict=False) if high > low)
+        groups = tuple(_bits(low, high) for low, high in pairwise(bounds) if high > low)
         return Plan(
             questions=tuple(self.questions),
             steps=steps,

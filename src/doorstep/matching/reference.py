@@ -350,7 +350,7 @@ class _Walk:
             clock, anchor = picked.time, picked
         return tuple(rows)
 
-    # -- status, exclusions (5), optional steps -------------------------------------------------------------------------
+    # -- status, exclusions (5), optional steps -----------------------------------------------------------------------
 
     def judge(self, missed: Door | None) -> Attempt:
         doors = tuple(self.doors.values())
@@ -505,7 +505,7 @@ def _alternative_of(step: StepPlan, row: Row) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class UnitRow:
-    """A unit's row before the unit is split: ``stream`` numbers the `hold_constant` values in their order, -1 is null."""
+    """A unit's row before the unit is split: ``stream`` numbers the `hold_constant` values in order; -1: null."""
 
     time: int
     word: int

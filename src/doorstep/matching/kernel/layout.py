@@ -33,7 +33,8 @@ SUB_STEP_WINDOWS: Final = 2 * _MANY
 
 LAYOUT: Final = np.dtype(
     [
-        ("steps", "i8"),  # N, how many of each there are
+        ("questions", "i8"),  # how many of each there are
+        ("steps", "i8"),  # N
         ("required_steps", "i8"),  # R
         ("optional_steps", "i8"),
         ("exclusions", "i8"),
@@ -85,6 +86,7 @@ def lay_out(plan: Plan) -> NDArray[np.void]:
     table = np.zeros(1, LAYOUT)
     record = table[0]
     for name, value in {
+        "questions": len(plan.questions),
         "steps": len(plan.steps),
         "required_steps": len(plan.required),
         "optional_steps": len(plan.optional),

@@ -1,0 +1,67 @@
+"""The walk, compiled: the rules of `reference` over flat arrays, one unit after another.
+
+`layout` is a plan as one record, `state` the other records; `rows` puts rows in order and finds them, `attempt`,
+`stream`, `furthest` and `unit` walk. `attempts_of` is the only entrance. A property test holds it equal to `reference`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from doorstep.matching.kernel.state import ROW, WALK, Rows
+from doorstep.matching.kernel.unit import walk_units
+from doorstep.matching.reference import Bounds
+
+Walker = Callable[..., tuple[NDArray[np.int32], int, int]]
+
+
+def _compiled_for(sources: str) -> Walker:
+    @njit(nogil=True, cache=True)
+    def entrance(plan, walk, rows, starts, first, last, first_time):  # type: ignore[no-untyped-def]
+        assert len(sources) > 0
+        return walk_units(plan[0], walk[0], rows, starts, first, last, first_time)
+
+    return entrance
+
+
+def _digest() -> str:
+    """numba's cache notices changes of the file that a function stands in, not of those it calls; but it does notice
+    a closed-over value. So the entrance closes over a digest of all that it is made of.
+    """
+    here = Path(__file__).parent
+    files = [*sorted(here.glob("*.py")), here.parent / "plan.py"]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+_walker = _compiled_for(_digest())
+
+
+def attempts_of(
+    plan: NDArray[np.void],
+    rows: Rows,
+    starts: NDArray[np.int64],
+    units: tuple[int, int],
+    bounds: Bounds,
+    *,
+    first_time: bool = False,
+) -> tuple[NDArray[np.int32], int, int]:
+    """The attempts of the units [units[0], units[1]).
+
+    ``plan`` is `layout.lay_out` of a plan. ``rows`` (dtype `ROW`) holds the rows of unit ``u``, all those left by
+    `exclude` up to the horizon that meet any question, at [starts[u], starts[u + 1]), in any order; they are put in
+    order in place, without the GIL, and may be walked by several threads for disjoint units. Returns the table of
+    attempts (columns: see `state`; rows are named by their new index), how many units or sessions were walked, and
+    how many of them `exclude_units` made vanish.
+    """
+    walk = np.zeros(1, WALK)
+    walk["since"], walk["until"], walk["as_of"] = bounds.since, bounds.until, bounds.as_of
+    return _walker(plan, walk, rows, starts, units[0], units[1], first_time)
+
+
+__all__ = ["ROW", "attempts_of"]
