@@ -6,8 +6,9 @@ object ``a``. Truth is two-valued and types are never coerced.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
+from operator import ge, gt, le, lt
 from typing import Final, assert_never
 
 import re2
@@ -78,21 +79,16 @@ def _kind(value: object) -> str:
     return "text" if isinstance(value, str) else "other"
 
 
+_ORDERS: Final[dict[str, Callable[[float, float], bool]]] = {"gt": gt, "gte": ge, "lt": lt, "lte": le}
+
+
 def _compares(operator: Operator, value: object, literal: Scalar) -> bool:
     if isinstance(value, str) and isinstance(literal, str):
         return _compares_texts(operator, value, literal)
-    if _kind(value) == _kind(literal) == "number":
+    if operator in _ORDERS and _kind(value) == _kind(literal) == "number":
         assert isinstance(value, int | float)
         assert isinstance(literal, int | float)
-        match operator:
-            case "gt":
-                return value > literal
-            case "gte":
-                return value >= literal
-            case "lt":
-                return value < literal
-            case "lte":
-                return value <= literal
+        return _ORDERS[operator](value, literal)
     return False
 
 
