@@ -1,0 +1,176 @@
+"""CSV files: every cell is text, and what a column holds is decided by looking at all of it."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+import duckdb
+from duckdb.sqltypes import VARCHAR
+
+from doorstep.errors import SourceError
+from doorstep.rows import quoting
+from doorstep.rows.files import Files, literal
+from doorstep.rows.names import EVENT, MESSAGE_ID, TIME, match_names, require
+from doorstep.rows.needs import Needs, no_unit_column, refuse_traits
+from doorstep.rows.shape import Shape, fresh_name, reading, stage
+from doorstep.rows.times import TimeColumn
+from doorstep.rows.typed import as_text
+from doorstep.rows.values import Kind, Value, places
+
+_DELIMITERS: Final = (",", "\t", ";", "|")
+_LONGEST_LINE: Final = 16 << 20
+_INTEGER: Final = r"-?(?:0|[1-9]\d{0,36})"
+_NUMBER: Final = r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]\d+)?"
+
+
+def read_csv(
+    connection: duckdb.DuckDBPyConnection, files: Files, needs: Needs, columns: Mapping[str, str], zone: str
+) -> Shape:
+    """CSV files with a header line each; a cell that is empty is null, and rows that do not fit are counted."""
+    headers = {path: _header(path) for path in files.paths}
+    known = tuple(dict.fromkeys(name for _, header in headers.values() for name in header))
+    typed = dict.fromkeys(known, VARCHAR)
+    names = match_names(known, columns, files.description)
+    refuse_traits(needs, known)
+    values = {name: places(names.of(name), typed) for name in needs.names}
+    for name in needs.identities:
+        if not values[name]:
+            raise no_unit_column(name, names, known, files.description)
+    time = quoting.identifier(require(names, TIME, known, files.description))
+    message_id = names.theirs.get(MESSAGE_ID)
+    rejects = fresh_name("rejects")
+    shape = Shape(
+        relation="",
+        event=as_text(places(require(names, EVENT, known, files.description), typed)),
+        time=TimeColumn(time, "csv", zone),
+        given=f"({time} IS NOT NULL)",
+        message_id=None if message_id is None else as_text(places(message_id, typed)),
+        digest="md5(concat_ws(chr(31), " + ", ".join(f"{quoting.identifier(name)}" for name in sorted(known)) + "))",
+        values=values,
+        description=files.description,
+        notes=names.notes,
+        columns=known,
+    )
+    staged = stage(connection, shape, _relation(headers, known, rejects))
+    lost = _lost(connection, rejects)
+    return _decide(connection, staged, needs, lost)
+
+
+def _header(path: str) -> tuple[str, tuple[str, ...]]:
+    """The delimiter and the column names, from the first line."""
+    opener = gzip.open if path.lower().endswith(".gz") else open
+    try:
+        with opener(path, "rt", encoding="utf-8-sig", newline="") as lines:
+            first = lines.readline(_LONGEST_LINE)
+            delimiter = max(_DELIMITERS, key=lambda mark: (first.count(mark), -_DELIMITERS.index(mark)))
+            lines.seek(0)
+            names = next(csv.reader(lines, delimiter=delimiter), [])
+    except (UnicodeDecodeError, OSError, EOFError, csv.Error) as error:
+        raise SourceError(
+            "unreadable", f"{path} cannot be read as CSV in UTF-8: {error}. Save it as UTF-8 and try again."
+        ) from None
+    unique: dict[str, None] = {}
+    for position, name in enumerate(names, start=1):
+        unique[name or f"column {position}"] = None
+        if len({one.casefold() for one in unique}) < position:
+            raise SourceError(
+                "repeated-column", f"{path} has two columns named {name!r} (capitals aside). Rename one of them."
+            )
+    return delimiter, tuple(unique)
+
+
+def _relation(headers: Mapping[str, tuple[str, tuple[str, ...]]], known: tuple[str, ...], rejects: str) -> str:
+    groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for path, found in headers.items():
+        groups.setdefault(found, []).append(path)
+    parts = []
+    for number, ((delimiter, header), paths) in enumerate(groups.items()):
+        spec = ", ".join(f"{quoting.text(name)}: 'VARCHAR'" for name in header)
+        read = (
+            f"read_csv({quoting.texts(literal(path) for path in paths)}, auto_detect = false, header = true,"
+            f" columns = {{{spec}}},"
+            f" delim = {quoting.text(delimiter)}, quote = '\"', escape = '\"', nullstr = '',"
+            f" max_line_size = {_LONGEST_LINE}, ignore_errors = true, store_rejects = true,"
+            f" rejects_table = '{rejects}_{number}', rejects_scan = '{rejects}_{number}_scan')"
+        )
+        selects = ", ".join(
+            f"{quoting.identifier(name)}" if name in header else f"NULL::VARCHAR AS {quoting.identifier(name)}"
+            for name in known
+        )
+        parts.append(f"SELECT {selects} FROM {read}")
+    return f"({' UNION ALL '.join(parts)})"
+
+
+def _lost(connection: duckdb.DuckDBPyConnection, rejects: str) -> int:
+    """How many lines did not fit the header, and forget them."""
+    tables = [
+        name
+        for (name,) in connection.execute(
+            "SELECT table_name FROM duckdb_tables() WHERE starts_with(table_name, ?)", [f"{rejects}_"]
+        ).fetchall()
+    ]
+    lost = 0
+    for name in tables:
+        if not name.endswith("_scan"):
+            counted = connection.execute(f"SELECT count(DISTINCT (scan_id, file_id, line)) FROM {name}").fetchone()
+            lost += counted[0] if counted else 0
+        connection.execute(f"DROP TABLE {name}")
+    return lost
+
+
+def _decide(connection: duckdb.DuckDBPyConnection, shape: Shape, needs: Needs, lost: int) -> Shape:
+    """Give each needed property column the type that all of its cells have; identities stay texts."""
+    looked_at = sorted({value.sql for name in needs.properties for value in shape.values[name] if value.kind == "text"})
+    kinds: dict[str, Kind] = {}
+    if looked_at:
+        tests = ", ".join(
+            f"count({c}), count_if({c} IN ('true', 'false')), count_if(regexp_full_match({c}, '{_INTEGER}')),"
+            f" count_if(regexp_full_match({c}, '{_NUMBER}'))"
+            for c in looked_at
+        )
+        with reading(shape.description):
+            counts = connection.execute(f"SELECT {tests} FROM {shape.relation}").fetchone() or ()
+        for position, column in enumerate(looked_at):
+            kinds[column] = _kind(*counts[4 * position : 4 * position + 4])
+    values = {
+        name: tuple(_typed(place, kinds.get(place.sql, "text")) for place in places)
+        if name not in needs.identities
+        else places
+        for name, places in shape.values.items()
+    }
+    said = [
+        f"{name} is read as {_WORD[place.kind]}"
+        for name, places in sorted(values.items())
+        for place in places[:1]
+        if name in needs.properties and name not in needs.identities and place.kind != "json"
+    ]
+    notes = (*shape.notes, f"CSV cells have no types; {', '.join(said)}.") if said else shape.notes
+    return replace(shape, values=values, lost_lines=lost, notes=notes)
+
+
+_WORD: Final[dict[Kind, str]] = {"text": "text", "boolean": "true or false", "integer": "numbers", "number": "numbers"}
+
+
+def _kind(cells: int, booleans: int, integers: int, numbers: int) -> Kind:
+    if cells == 0:
+        return "text"
+    if booleans == cells:
+        return "boolean"
+    return "integer" if integers == cells else "number" if numbers == cells else "text"
+
+
+def _typed(place: Value, kind: Kind) -> Value:
+    """A column of texts that all spell values of ``kind``, as such."""
+    match kind:
+        case "boolean":
+            return Value(f"({place.sql} = 'true')", kind)
+        case "integer":
+            return Value(f"CAST({place.sql} AS HUGEINT)", kind)
+        case "number":
+            return Value(f"CAST({place.sql} AS DOUBLE)", kind)
+        case _:
+            return place

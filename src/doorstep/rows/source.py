@@ -1,0 +1,124 @@
+"""Open a source of events: files, globs, data frames (semantics 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import duckdb
+
+from doorstep.errors import SourceError
+from doorstep.rows.delimited import read_csv
+from doorstep.rows.duplicates import without_duplicates
+from doorstep.rows.facts import Facts, count
+from doorstep.rows.files import resolve
+from doorstep.rows.identities import identity_of
+from doorstep.rows.json_lines import read_json
+from doorstep.rows.needs import Needs
+from doorstep.rows.shape import Shape
+from doorstep.rows.times import TimeColumn, check_timezone
+from doorstep.rows.typed import ArrowStream, as_text, read_frame, read_parquet
+from doorstep.rows.values import Value
+
+
+@dataclass(frozen=True, slots=True)
+class EventRows:
+    """Usable events, each once: rows without a readable time or an event, and repeated messages, are left out.
+
+    ``relation`` goes after FROM; ``event`` (VARCHAR, never NULL or empty) and ``time`` (BIGINT microseconds UTC, never
+    NULL) are SQL over it. ``kinds`` tells what each typed property holds. Lives as long as the connection it was opened
+    on.
+    """
+
+    relation: str
+    event: str
+    time: str
+    message_id: str | None
+    description: str
+    kinds: Mapping[str, str]
+    columns: tuple[str, ...]
+    _time: TimeColumn
+    _identities: Mapping[str, str]
+    _values: Mapping[str, tuple[Value, ...]]
+    _facts: Facts
+
+    def time_at_least(self, us: int) -> str:
+        """SQL: the row is not earlier than ``us`` (microseconds UTC); lets a Parquet scan skip row groups."""
+        return self._time.bound(">=", us)
+
+    def time_at_most(self, us: int) -> str:
+        """SQL: the row is not later than ``us`` (microseconds UTC); lets a Parquet scan skip row groups."""
+        return self._time.bound("<=", us)
+
+    def identity(self, name: str) -> str:
+        """SQL of a column of `Needs.units` or `Needs.hold`: an integer type, VARCHAR, BOOLEAN or DOUBLE."""
+        return self._identities[name]
+
+    def values(self, name: str) -> tuple[Value, ...]:
+        """Where a property of `Needs` is to be found, to be tried in turn; nothing when there is no such place."""
+        return self._values[name]
+
+    def facts(self) -> Facts:
+        """What the source is like as a whole."""
+        return self._facts
+
+
+def open_rows(
+    connection: duckdb.DuckDBPyConnection,
+    source: object,
+    *,
+    columns: Mapping[str, str] | None = None,
+    source_timezone: str = "UTC",
+    needs: Needs,
+) -> EventRows:
+    """Open ``source``: a path, a glob, a list of them, or anything that speaks the Arrow PyCapsule interface.
+
+    ``columns`` maps our names to theirs; naive times are read in ``source_timezone`` (IANA). CSV, JSON lines and frames
+    are read now, into a temporary table of what is needed; Parquet stays where it is. Raises SourceError when the rows
+    cannot be read as events.
+    """
+    shape = _read(connection, source, needs, dict(columns or {}), check_timezone(source_timezone))
+    shape, counted = count(connection, shape)
+    usable = shape.relation if counted.clean else f"(SELECT * FROM {shape.relation} WHERE {shape.usable})"
+    units = [as_text(shape.values[name]) for name in needs.units]
+    shape, duplicates = without_duplicates(connection, shape, usable, units)
+    shape = replace(shape, time=replace(shape.time, guarded=False))
+    return EventRows(
+        relation=shape.relation,
+        event=shape.event,
+        time=shape.time.us,
+        message_id=shape.message_id,
+        description=shape.description,
+        kinds={
+            name: found[0].kind for name, found in shape.values.items() if len(found) == 1 and found[0].kind != "json"
+        },
+        columns=shape.columns,
+        _time=shape.time,
+        _identities={name: identity_of(connection, shape, shape.values[name]) for name in needs.identities},
+        _values=shape.values,
+        _facts=counted.facts(shape, duplicates),
+    )
+
+
+def _read(
+    connection: duckdb.DuckDBPyConnection, source: object, needs: Needs, columns: Mapping[str, str], zone: str
+) -> Shape:
+    if isinstance(source, str | Path) or (
+        isinstance(source, list | tuple) and all(isinstance(one, str | Path) for one in source)
+    ):
+        files = resolve(source)
+        match files.kind:
+            case "parquet":
+                return read_parquet(connection, files, needs, columns, zone)
+            case "csv":
+                return read_csv(connection, files, needs, columns, zone)
+            case "json":
+                return read_json(connection, files, needs, columns, zone)
+    if isinstance(source, ArrowStream):
+        return read_frame(connection, source, needs, columns, zone)
+    raise SourceError(
+        "unknown-source",
+        f"events cannot be read from a {type(source).__name__}. Give a path, a glob, a list of them, or a data frame "
+        "of pyarrow, polars or pandas (anything with __arrow_c_stream__).",
+    )
