@@ -1,12 +1,16 @@
 """Conditions on one row in plain Python (semantics 2, *Filters*): for explanations, examples, and the judge of the SQL.
 
 A row's properties are a mapping of JSON-like values; ``a.b`` is the property of that very name, else ``b`` inside the
-object ``a``. Truth is two-valued and types are never coerced.
+object ``a``. Truth is two-valued and types are never coerced: `doorstep.engines.conditions` says the same in SQL, and
+lists what that means for large integers, NaN, objects and times.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
+from datetime import date
+from decimal import Decimal
 from functools import lru_cache
 from operator import ge, gt, le, lt
 from typing import Final, assert_never
@@ -15,17 +19,15 @@ import re2
 
 from doorstep.definitions.conditions import All, AnyOf, Condition, Not, Operator, Scalar, Test
 from doorstep.matching.plan import Question
+from doorstep.rows.paths import find
+from doorstep.rows.times import instant, microseconds
 
 Properties = Mapping[str, object]
 
 
 def look_up(properties: Properties, name: str) -> object:
-    """The property's value; None where it is missing."""
-    if name in properties:
-        return properties[name]
-    head, dot, rest = name.partition(".")
-    inner = properties.get(head)
-    return look_up(inner, rest) if dot and isinstance(inner, Mapping) else None
+    """The property's value; None where it is missing or null (the places are those of `doorstep.rows.paths`)."""
+    return find(properties, name)
 
 
 def word_of(questions: tuple[Question, ...], event: str, properties: Properties) -> int:
@@ -68,15 +70,32 @@ def passes(test: Test, value: object) -> bool:
 
 def equal(value: object, literal: Scalar) -> bool:
     """Equality without coercion: booleans, numbers and texts are three worlds; 1 and 1.0 are one number."""
-    return _kind(value) == _kind(literal) and value == literal
+    if isinstance(value, date):
+        return isinstance(literal, str) and instant(literal) == microseconds(value)
+    if isinstance(value, bool) or isinstance(literal, bool):
+        return isinstance(value, bool) and isinstance(literal, bool) and value == literal
+    if isinstance(value, str) or isinstance(literal, str):
+        return isinstance(value, str) and isinstance(literal, str) and value == literal
+    number = number_of(value)
+    return number is not None and number == number_of(literal)
 
 
-def _kind(value: object) -> str:
-    if isinstance(value, bool):
-        return "boolean"
-    if isinstance(value, int | float):
-        return "number"
-    return "text" if isinstance(value, str) else "other"
+LARGEST: Final = 2**127 - 1
+"""Integers up to this size are compared exactly, larger ones as the nearest double."""
+
+
+def number_of(value: object) -> int | float | None:
+    """The number to compare with, if the value is one; a decimal fraction counts as the nearest double."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return None
+    if isinstance(value, Decimal):
+        value = int(value) if value.as_tuple().exponent == 0 else float(value)
+    if isinstance(value, float) or -LARGEST <= value <= LARGEST:
+        return value
+    try:
+        return float(value)
+    except OverflowError:
+        return math.copysign(math.inf, value)
 
 
 _ORDERS: Final[dict[str, Callable[[float, float], bool]]] = {"gt": gt, "gte": ge, "lt": lt, "lte": le}
@@ -85,11 +104,13 @@ _ORDERS: Final[dict[str, Callable[[float, float], bool]]] = {"gt": gt, "gte": ge
 def _compares(operator: Operator, value: object, literal: Scalar) -> bool:
     if isinstance(value, str) and isinstance(literal, str):
         return _compares_texts(operator, value, literal)
-    if operator in _ORDERS and _kind(value) == _kind(literal) == "number":
-        assert isinstance(value, int | float)
-        assert isinstance(literal, int | float)
-        return _ORDERS[operator](value, literal)
-    return False
+    if operator not in _ORDERS:
+        return False
+    if isinstance(value, date):
+        moment = instant(literal) if isinstance(literal, str) else None
+        return moment is not None and _ORDERS[operator](microseconds(value), moment)
+    number, bound = number_of(value), number_of(literal)
+    return number is not None and bound is not None and _ORDERS[operator](number, bound)
 
 
 def _compares_texts(operator: Operator, value: str, literal: str) -> bool:
