@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import strategies
 from hypothesis import HealthCheck, given, settings
+
+import strategies
 from walks import by_kernel, by_reference, case_of
 
 LAX = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]

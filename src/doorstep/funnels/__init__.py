@@ -1,0 +1,1 @@
+"""Attempts into answers: figures, reports, explanations, and a definition's own examples."""

@@ -369,7 +369,9 @@ class _Walk:
             if not dropped:
                 reached = sum(1 for door in doors if door.clock <= row.time)
         optional = {
-            step.position: shown for step in self.plan.optional if (shown := self.optional_row(step, missed)) is not None
+            step.position: shown
+            for step in self.plan.optional
+            if (shown := self.optional_row(step, missed)) is not None
         }
         if hit is not None and not dropped:
             optional = {position: row for position, row in optional.items() if row.time <= hit[0].time}

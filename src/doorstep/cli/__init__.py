@@ -1,0 +1,5 @@
+"""The command line. It decides nothing: each command calls the public functions and shows what they say."""
+
+from doorstep.cli.commands import main
+
+__all__ = ["main"]

@@ -1,0 +1,321 @@
+"""The commands and their options."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import click
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+import typer
+from pydantic import ByteSize, TypeAdapter, ValidationError
+
+from doorstep.cli import screens, terminal
+from doorstep.errors import DefinitionError, DoorstepError, Issue, RunError
+
+app: Final = typer.Typer(
+    name="doorstep",
+    help="Funnels that give the same number twice, and can say why.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+File = Annotated[Path, typer.Argument(help="The definition: YAML or JSON.", show_default=False)]
+Events = Annotated[
+    list[str], typer.Option("--events", help="Event files or globs: Parquet, CSV, JSON lines, gzip too.", show_default=False)
+]
+Since = Annotated[str | None, typer.Option(help="First instant or date of entries, included.")]
+Until = Annotated[str | None, typer.Option(help="Instant or date before which entries lie.")]
+AsOf = Annotated[str | None, typer.Option("--as-of", help="Data horizon: later rows are invisible; default: the last row.")]
+Timezone = Annotated[str, typer.Option(help="Time zone in which dates among the bounds are read.")]
+SourceTimezone = Annotated[str, typer.Option("--source-timezone", help="Time zone in which naive times of the events are read.")]
+FirstTime = Annotated[bool, typer.Option("--first-time", help="Only units whose first ever entry lies in the range.")]
+Map = Annotated[
+    list[str] | None, typer.Option("--map", help="Our name = theirs, such as user_id=uid; may be repeated.", show_default=False)
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document.")]
+
+
+def _columns(pairs: list[str] | None) -> dict[str, str]:
+    columns = {}
+    for pair in pairs or []:
+        ours, equals, theirs = pair.partition("=")
+        if not (ours and equals and theirs):
+            raise RunError("bad-map", f"--map {pair!r} is not of the form ours=theirs. Write --map user_id=uid.")
+        columns[ours] = theirs
+    return columns
+
+
+def _memory(text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        size = int(TypeAdapter(ByteSize).validate_python(text))
+    except ValidationError:
+        raise RunError("bad-memory", f"--memory {text!r} is not a size. Write 2GB or 512MB.") from None
+    if size < 64_000_000:
+        raise RunError("bad-memory", f"--memory {text} is too little to work with. Give at least 64MB.")
+    return size
+
+
+@app.command()
+def run(
+    file: File,
+    events: Events,
+    since: Since = None,
+    until: Until = None,
+    as_of: AsOf = None,
+    timezone: Timezone = "UTC",
+    source_timezone: SourceTimezone = "UTC",
+    first_time: FirstTime = False,
+    map_: Map = None,
+    breakdown: Annotated[str | None, typer.Option(help="A property; figures for each value it has at the entry.")] = None,
+    attempts: Annotated[
+        Path | None, typer.Option(help="Write every attempt to this file (.parquet or .csv).", show_default=False)
+    ] = None,
+    memory: Annotated[str | None, typer.Option(help="Memory limit, such as 2GB; more data than that goes to disk.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Count a funnel over event files."""
+    from doorstep.funnels.run import run as run_funnel
+
+    if attempts is not None and attempts.suffix not in {".parquet", ".csv"}:
+        raise RunError("bad-attempts", f"--attempts {str(attempts)!r} should end in .parquet or .csv.")
+    with terminal.progress() as told:
+        result = run_funnel(
+            file,
+            events,
+            since=since,
+            until=until,
+            as_of=as_of,
+            timezone=timezone,
+            first_time=first_time,
+            columns=_columns(map_),
+            breakdown=breakdown,
+            source_timezone=source_timezone,
+            memory=_memory(memory),
+            progress=told,
+        )
+        if attempts is not None:
+            _write(result.attempts, attempts)
+    if as_json:
+        terminal.show_json(result.to_dict())
+    else:
+        terminal.show(screens.report(result))
+    if attempts is not None:
+        terminal.err.print(f"{len(result.matched.attempts):,} attempts written to {attempts}")
+
+
+def _write(table: pa.Table, path: Path) -> None:
+    try:
+        if path.suffix == ".parquet":
+            pyarrow.parquet.write_table(table, path)
+        else:
+            pyarrow.csv.write_csv(table, path)
+    except OSError as error:
+        raise RunError("cannot-write", f"{path} cannot be written: {error.strerror or error}.") from None
+
+
+@app.command()
+def explain(
+    file: File,
+    events: Events,
+    unit: Annotated[str, typer.Option(help="The unit, as in the `unit` column of --attempts.", show_default=False)],
+    since: Since = None,
+    until: Until = None,
+    as_of: AsOf = None,
+    timezone: Timezone = "UTC",
+    source_timezone: SourceTimezone = "UTC",
+    first_time: FirstTime = False,
+    map_: Map = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell one unit's story: its attempts, the rows that served, and why others did not."""
+    from doorstep.funnels.explain import explain as explain_unit
+
+    told = explain_unit(
+        file,
+        events,
+        unit,
+        since=since,
+        until=until,
+        as_of=as_of,
+        timezone=timezone,
+        first_time=first_time,
+        columns=_columns(map_),
+        source_timezone=source_timezone,
+    )
+    if as_json:
+        terminal.show_json(told.to_dict())
+    else:
+        terminal.show(screens.story(told))
+
+
+@app.command()
+def check(
+    file: File,
+    events: Annotated[
+        list[str] | None, typer.Option("--events", help="Also hold the definition against these events.", show_default=False)
+    ] = None,
+    map_: Map = None,
+    source_timezone: SourceTimezone = "UTC",
+    as_json: AsJson = False,
+) -> None:
+    """Find errors, say every rule that is declared or defaulted, and point at what looks wrong."""
+    from doorstep.definitions.checklist import checklist
+    from doorstep.definitions.identity import definition_hash, text_hash
+    from doorstep.definitions.lint import lint
+    from doorstep.definitions.reading import load
+    from doorstep.funnels.data_check import check_against
+
+    try:
+        funnel = load(file)
+    except DefinitionError as error:
+        if not as_json or any(issue.code in UNREADABLE for issue in error.issues):
+            raise
+        terminal.show_json({"ok": False, "issues": [_issue(one) for one in error.issues], "rules": []})
+        raise typer.Exit(1) from None
+    rules = checklist(funnel)
+    issues: list[Issue] = list(lint(funnel))
+    if events:
+        issues += check_against(funnel, events, columns=_columns(map_), source_timezone=source_timezone)
+    ok = all(issue.level != "error" for issue in issues)
+    if as_json:
+        terminal.show_json(
+            {
+                "ok": ok,
+                "funnel": {"name": funnel.funnel, "hash": definition_hash(funnel), "text_hash": text_hash(funnel)},
+                "issues": [_issue(one) for one in issues],
+                "rules": [asdict(rule) for rule in rules],
+            }
+        )
+    else:
+        terminal.show(screens.checked(funnel, definition_hash(funnel), rules, issues))
+    if not ok:
+        raise typer.Exit(1)
+
+
+UNREADABLE: Final = frozenset({"no-such-file", "unreadable-file", "is-a-directory"})
+
+
+def _issue(issue: Issue) -> dict[str, Any]:
+    found = asdict(issue)
+    found["position"] = None if issue.position is None else asdict(issue.position)
+    return found
+
+
+@app.command()
+def describe(
+    file: File,
+    markdown: Annotated[bool, typer.Option("--markdown", help="As Markdown, for a tracking plan.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say a definition in plain words and as a table."""
+    from doorstep.definitions.identity import canonical, definition_hash
+    from doorstep.definitions.prose import as_markdown
+    from doorstep.definitions.prose import describe as in_words
+    from doorstep.definitions.reading import load
+
+    funnel = load(file)
+    if as_json:
+        terminal.show_json(
+            {"funnel": funnel.funnel, "hash": definition_hash(funnel), "prose": in_words(funnel), "canonical": canonical(funnel)}
+        )
+    elif markdown:
+        print(as_markdown(funnel))
+    else:
+        terminal.show(screens.described(funnel))
+
+
+@app.command()
+def test(file: File, as_json: AsJson = False) -> None:
+    """Run a definition's own examples."""
+    from doorstep.definitions.reading import load
+    from doorstep.funnels.examples import run_examples
+
+    funnel = load(file)
+    results = run_examples(funnel)
+    ok = all(one.passed for one in results)
+    if as_json:
+        listed = [{"name": one.name, "passed": one.passed, "failures": list(one.failures)} for one in results]
+        terminal.show_json({"ok": ok, "examples": listed})
+    elif results:
+        terminal.show(screens.example_results(results))
+    else:
+        terminal.err.print(f"{file} has no examples. Add some under `examples:`; they are its tests.")
+    if not ok:
+        raise typer.Exit(1)
+
+
+@app.command()
+def schema(as_json: AsJson = False) -> None:
+    """Print the JSON Schema of funnel documents, for editors (always JSON)."""
+    from doorstep.definitions.schema import json_schema
+
+    terminal.show_json(json_schema())
+
+
+@app.command()
+def demo(
+    directory: Annotated[Path, typer.Argument(help="Where to write; made when absent.")] = Path("data"),
+    rows: Annotated[int, typer.Option(help="About how many rows.", min=1_000)] = 200_000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same rows.")] = 7,
+    as_json: AsJson = False,
+) -> None:
+    """Write three months of a made-up B2B product's events."""
+    from doorstep.demo import write
+
+    path = write(directory, rows=rows, seed=seed)
+    if as_json:
+        terminal.show_json({"events": str(path)})
+    else:
+        terminal.err.print(f"events written to {path}")
+
+
+def main() -> None:
+    """Runs the command line; 0 done, 1 the answer is no, 2 the request or the input is wrong, 130 interrupted."""
+    try:
+        code = app(standalone_mode=False)
+    except DoorstepError as error:
+        _fail(error.code, error.message, error)
+        code = 1 if isinstance(error, DefinitionError) and sys.argv[1:2] == ["check"] and not _unreadable(error) else 2
+    except click.exceptions.Abort:
+        code = 130
+    except click.ClickException as error:
+        _fail("usage", error.format_message(), error)
+        code = 2
+    except KeyboardInterrupt:
+        terminal.err.print("interrupted")
+        code = 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception as error:
+        if os.environ.get("DOORSTEP_DEBUG"):
+            traceback.print_exc()
+        told = f"this is a bug in doorstep ({type(error).__name__}: {str(error)[:200]}). Please report it; DOORSTEP_DEBUG=1 shows more."
+        _fail("internal", told, error)
+        code = 2
+    sys.exit(code or 0)
+
+
+def _unreadable(error: DefinitionError) -> bool:
+    return any(issue.code in UNREADABLE for issue in error.issues)
+
+
+def _fail(code: str, message: str, error: Exception) -> None:
+    if "--json" in sys.argv:
+        terminal.show_json({"error": {"code": code, "message": message}})
+    if isinstance(error, DefinitionError):
+        terminal.err.print(screens.findings(error.issues))
+    else:
+        terminal.err.print(f"[bold red]error[/] {code}: ", end="")
+        terminal.err.print(message, markup=False)

@@ -1,0 +1,371 @@
+"""The embedded engine: DuckDB reads, filters and asks the plan's questions; the kernel walks what is left.
+
+Only rows that matter leave DuckDB, each reduced to its unit, its time and its word. Equal results whatever the
+threads: nothing downstream depends on the order in which rows arrive.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import Final
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from doorstep.definitions.conditions import properties_of
+from doorstep.definitions.funnel import ANY_EVENT, Funnel
+from doorstep.engines.conditions import sql
+from doorstep.engines.grouping import Coded, by_unit, code, in_value_order
+from doorstep.errors import RunError
+from doorstep.matching.attempts import Attempts, from_table, joined
+from doorstep.matching.kernel import attempts_of
+from doorstep.matching.kernel.layout import lay_out
+from doorstep.matching.plan import FOREVER, Plan, Question
+from doorstep.matching.reference import Bounds
+from doorstep.rows import EventRows, Needs, reading
+
+Progress = Callable[[str, float | None], None]
+"""Told what is going on and how much of it is done (0 to 1; None: unknown)."""
+
+BYTES_PER_ROW: Final = 160
+"""What a matching row costs at most while it is grouped and walked: Arrow columns, codes, the kernel's row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """What came of a run: ``units`` and ``streams`` hold a value per column for each number in ``attempts``.
+
+    ``rows``: rows that met a question (or all, where all matter); ``no_unit`` and ``no_stream``: how many of them were
+    dropped because the unit, or a value to hold constant, is null; ``vanished``: units that `exclude_units` removed.
+    """
+
+    attempts: Attempts
+    units: tuple[pa.Array, ...]
+    streams: tuple[pa.Array, ...]
+    groups: tuple[object, ...]
+    rows: int
+    unit_count: int
+    no_unit: int
+    no_stream: int
+    vanished: int
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A DuckDB connection of our own. ``memory`` limits DuckDB, and us beside it, in bytes; None: DuckDB's default."""
+
+    connection: duckdb.DuckDBPyConnection
+    memory: int | None = None
+    threads: int = field(default_factory=lambda: os.cpu_count() or 1)
+    progress: Progress | None = None
+
+    def execute(self, statement: str, what: str) -> duckdb.DuckDBPyConnection:
+        """Runs a statement in a thread of its own, tells its progress, and stops it on Ctrl-C."""
+        failure: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                self.connection.execute(statement)
+            except BaseException as error:  # handed over to the caller's thread below
+                failure.append(error)
+
+        thread = threading.Thread(target=work, name="doorstep-query", daemon=True)
+        thread.start()
+        try:
+            while thread.is_alive():
+                thread.join(0.1)
+                if self.progress is not None and thread.is_alive():
+                    done = self.connection.query_progress()
+                    self.progress(what, done / 100 if done > 0 else None)
+        except KeyboardInterrupt:
+            self.connection.interrupt()
+            thread.join()
+            raise RunError("interrupted", f"{what} was interrupted; nothing was kept.") from None
+        if failure:
+            raise failure[0]
+        return self.connection
+
+
+@contextmanager
+def engine(
+    *, memory: int | None = None, threads: int | None = None, progress: Progress | None = None
+) -> Iterator[Engine]:
+    """A fresh engine; what does not fit in memory goes to a temporary directory, which is removed at the end."""
+    count = threads or os.cpu_count() or 1
+    with tempfile.TemporaryDirectory(prefix="doorstep-") as directory:
+        connection = duckdb.connect(os.path.join(directory, "work.duckdb") if memory is not None else ":memory:")
+        try:
+            connection.execute(f"SET threads = {count}")
+            connection.execute("SET preserve_insertion_order = false")
+            connection.execute("SET temp_directory = $directory", {"directory": os.path.join(directory, "spill")})
+            if memory is not None:
+                connection.execute("SET memory_limit = $limit", {"limit": f"{memory // 1_000_000}MB"})
+            yield Engine(connection, memory, count, progress)
+        finally:
+            connection.close()
+
+
+def needs_of(funnel: Funnel, plan: Plan, breakdown: str | None) -> Needs:
+    """What a run of the funnel wants to know of each row."""
+    excluded = [selector.condition for selector in funnel.exclude]
+    asked = [question.condition for question in _flat(plan.questions)]
+    names = frozenset[str]().union(*(properties_of(one) for one in (*excluded, *asked)))
+    hold = (*funnel.hold_constant, *([breakdown] if breakdown else []))
+    return Needs(properties=names, units=funnel.unit_columns, hold=tuple(dict.fromkeys(hold)))
+
+
+def _flat(questions: tuple[Question, ...]) -> Iterator[Question]:
+    for question in questions:
+        yield question
+        yield from _flat(question.of)
+
+
+def match(
+    engine: Engine,
+    rows: EventRows,
+    funnel: Funnel,
+    plan: Plan,
+    bounds: Bounds,
+    *,
+    first_time: bool = False,
+    breakdown: str | None = None,
+) -> Matched:
+    """Runs the plan over the rows (semantics 1-7). ``bounds.as_of`` is a time, not `FOREVER`."""
+    query = _Query(rows, funnel, plan, bounds, first_time, breakdown)
+    with reading(rows.description):
+        buckets = _buckets(engine, rows, query)
+        if buckets == 1:
+            parts = [_walk(engine, query, _fetch(engine, query.text, "reading events"), 0)]
+        else:
+            parts = list(_in_buckets(engine, query, buckets))
+    return _together(parts, query)
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """The statement that fetches the rows that matter."""
+
+    rows: EventRows
+    funnel: Funnel
+    plan: Plan
+    bounds: Bounds
+    first_time: bool
+    breakdown: str | None
+
+    @property
+    def unit_columns(self) -> tuple[str, ...]:
+        return tuple(f"u{number}" for number in range(len(self.funnel.unit_columns)))
+
+    @property
+    def stream_columns(self) -> tuple[str, ...]:
+        return tuple(f"h{number}" for number in range(len(self.funnel.hold_constant)))
+
+    @property
+    def selects(self) -> Mapping[str, str]:
+        rows = self.rows
+        found = {
+            name: rows.identity(column)
+            for name, column in zip(self.unit_columns, self.funnel.unit_columns, strict=True)
+        }
+        found |= {
+            name: rows.identity(column)
+            for name, column in zip(self.stream_columns, self.funnel.hold_constant, strict=True)
+        }
+        if self.breakdown is not None:
+            found["b"] = rows.identity(self.breakdown)
+        return {**found, "t": rows.time, "w": self.word}
+
+    @property
+    def word(self) -> str:
+        bits = [
+            f"(CASE WHEN {self.asks(question)} THEN {_signed(1 << bit)} ELSE 0 END)::BIGINT"
+            for bit, question in enumerate(self.plan.questions)
+        ]
+        return " | ".join(bits)
+
+    def asks(self, question: Question) -> str:
+        """SQL: the row meets the question."""
+        if question.of:
+            return "(" + " OR ".join(self.asks(one) for one in question.of) + ")"
+        return f"({self.names(question.events)} AND {sql(question.condition, self.rows.values)})"
+
+    def names(self, events: tuple[str, ...]) -> str:
+        if events == (ANY_EVENT,):
+            return "true"
+        return f"{self.rows.event} IN ({', '.join(_text(name) for name in events)})"
+
+    @property
+    def conditions(self) -> list[str]:
+        """What a row must meet to be looked at at all; whatever can be is pushed into the scan."""
+        found = [self.rows.time_at_most(self.bounds.as_of)]
+        early = self.plan.needs_early_rows or self.first_time
+        if not early and self.bounds.since > -FOREVER:
+            found.append(self.rows.time_at_least(self.bounds.since))
+        events = {name for question in _flat(self.plan.questions) if not question.of for name in question.events}
+        if ANY_EVENT not in events and not self.plan.needs_every_row:
+            found.append(self.names(tuple(sorted(events))))
+        for selector in self.funnel.exclude:
+            found.append(f"NOT {self.asks(Question(selector.event, selector.condition))}")
+        return found
+
+    @property
+    def text(self) -> str:
+        selects = ", ".join(f"{value} AS {name}" for name, value in self.selects.items())
+        inner = f"SELECT {selects} FROM {self.rows.relation} WHERE {' AND '.join(self.conditions)}"
+        return inner if self.plan.needs_every_row else f"SELECT * FROM ({inner}) WHERE w <> 0"
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _signed(mask: int) -> int:
+    return mask - (1 << 64) if mask >> 63 else mask
+
+
+def _fetch(engine: Engine, statement: str, what: str) -> pa.Table:
+    return engine.execute(statement, what).to_arrow_table()
+
+
+def _buckets(engine: Engine, rows: EventRows, query: _Query) -> int:
+    """In how many parts the rows must be walked to stay within the memory limit."""
+    if engine.memory is None:
+        return 1
+    room = engine.memory // 2
+    if rows.facts().rows * BYTES_PER_ROW <= room:
+        return 1
+    found = engine.execute(f"SELECT count(*) FROM ({query.text})", "counting events").fetchone()
+    assert found is not None
+    return int(found[0]) * BYTES_PER_ROW // room + 1
+
+
+def _in_buckets(engine: Engine, query: _Query, buckets: int) -> Iterator[_Part]:
+    """Rows are put down on disk by a hash of their unit, then walked a bucket at a time: a unit is never split."""
+    key = ", ".join(query.unit_columns)
+    engine.execute(
+        "CREATE OR REPLACE TEMP TABLE doorstep_matched AS"
+        f" SELECT *, hash({key}) % {buckets} AS bucket FROM ({query.text})",
+        "reading events",
+    )
+    offset = 0
+    for bucket in range(buckets):
+        if engine.progress is not None:
+            engine.progress("walking", bucket / buckets)
+        table = _fetch(engine, f"SELECT * EXCLUDE bucket FROM doorstep_matched WHERE bucket = {bucket}", "walking")
+        part = _walk(engine, query, table, offset)
+        offset += part.unit_values
+        yield part
+    engine.execute("DROP TABLE doorstep_matched", "walking")
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    attempts: Attempts
+    units: tuple[pa.Array, ...]
+    streams: tuple[pa.Array, ...]
+    groups: pa.Array | None
+    rows: int
+    unit_values: int
+    walked: int
+    no_unit: int
+    no_stream: int
+    vanished: int
+
+
+def _walk(engine: Engine, query: _Query, table: pa.Table, offset: int) -> _Part:
+    groups: Coded | None = None
+    if query.breakdown is not None:
+        # Rows alike in time and word may differ here: in value order the kernel's stable sorts settle which is taken.
+        groups = in_value_order(code([table.column("b")]))
+        order = np.argsort(groups.codes, kind="stable")
+        table = table.take(pa.array(order))
+        groups = Coded(groups.codes[order], groups.values)
+    units = code([table.column(name) for name in query.unit_columns])
+    streams = None
+    if query.stream_columns:
+        streams = in_value_order(code([table.column(name) for name in query.stream_columns]))
+    time = _numbers(table.column("t"))
+    word = _numbers(table.column("w"))
+    no_unit = int((units.codes < 0).sum())
+    no_stream = 0 if streams is None else int(((streams.codes < 0) & (units.codes >= 0)).sum())
+    rows, starts = by_unit(units, time, word, None if streams is None else streams.codes)
+    plan = query.plan
+    attempts, walked, vanished = _walk_units(
+        engine, plan, rows, starts, query, None if groups is None else groups.codes, offset
+    )
+    return _Part(
+        attempts,
+        units.values,
+        () if streams is None else streams.values,
+        None if groups is None else groups.values[0],
+        table.num_rows,
+        len(units),
+        walked,
+        no_unit,
+        no_stream,
+        vanished,
+    )
+
+
+def _numbers(column: pa.ChunkedArray) -> NDArray[np.int64]:
+    whole: NDArray[np.int64] = column.to_numpy()
+    return whole
+
+
+def _walk_units(
+    engine: Engine,
+    plan: Plan,
+    rows: NDArray[np.void],
+    starts: NDArray[np.int64],
+    query: _Query,
+    groups: NDArray[np.int32] | None,
+    offset: int,
+) -> tuple[Attempts, int, int]:
+    """Ranges of units with about as many rows each, one after another or side by side."""
+    record = lay_out(plan)
+    units = len(starts) - 1
+    pieces = max(1, min(engine.threads * 4, len(rows) // 50_000))
+    cuts = np.searchsorted(starts, np.linspace(0, len(rows), pieces + 1)[1:-1])
+    edges = [0, *(int(cut) for cut in cuts), units]
+
+    def one(span: tuple[int, int]) -> tuple[Attempts, int, int]:
+        table, walked, vanished = attempts_of(record, rows, starts, span, query.bounds, first_time=query.first_time)
+        return from_table(table, rows, len(plan.steps), len(plan.required), groups, offset), walked, vanished
+
+    with ThreadPoolExecutor(engine.threads) as pool:
+        found = list(pool.map(one, pairwise(edges)))
+    return joined([part for part, _, _ in found]), sum(w for _, w, _ in found), sum(v for _, _, v in found)
+
+
+def _together(parts: list[_Part], query: _Query) -> Matched:
+    """One result; numbers of streams and breakdown values are made to hold across parts."""
+    streams = 0
+    groups: dict[object, int] = {}
+    attempts = []
+    for part in parts:
+        values = [] if part.groups is None else part.groups.to_pylist()
+        known = np.array([groups.setdefault(value, len(groups)) for value in values] + [-1], np.int32)
+        attempts.append(replace(part.attempts, stream=part.attempts.stream + streams, group=known[part.attempts.group]))
+        streams += len(part.streams[0]) if part.streams else 0
+    columns = range(len(query.unit_columns))
+    held = range(len(query.stream_columns))
+    return Matched(
+        attempts=joined(attempts),
+        units=tuple(pa.concat_arrays([part.units[column] for part in parts]) for column in columns),
+        streams=tuple(pa.concat_arrays([part.streams[column] for part in parts]) for column in held),
+        groups=tuple(groups),
+        rows=sum(part.rows for part in parts),
+        unit_count=sum(part.walked for part in parts),
+        no_unit=sum(part.no_unit for part in parts),
+        no_stream=sum(part.no_stream for part in parts),
+        vanished=sum(part.vanished for part in parts),
+    )

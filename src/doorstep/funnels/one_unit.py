@@ -1,0 +1,72 @@
+"""One unit's events through the reference walk: what explanations and examples are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from doorstep.definitions.funnel import Funnel, Selector
+from doorstep.matching.conditions import look_up, meets, word_of
+from doorstep.matching.plan import Plan, Question
+from doorstep.matching.reference import Attempt, Bounds, UnitRow, Walked, sessions, walk_unit
+
+
+@dataclass(frozen=True, slots=True)
+class UnitEvent:
+    """One row of the unit, with the properties that the definition looks at; microseconds UTC."""
+
+    time: int
+    event: str
+    properties: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One walked unit: a whole unit, or one of its sessions (``number`` from 1; 0: units are not sessions).
+
+    ``events`` are those that the walk was given, in the order that `Row.index` refers to.
+    """
+
+    number: int
+    events: tuple[UnitEvent, ...]
+    walked: Walked
+
+
+def excluded_by(funnel: Funnel, event: UnitEvent) -> Selector | None:
+    """The rule of `exclude` that takes the row away, if any."""
+    return next((rule for rule in funnel.exclude if selects(rule, event)), None)
+
+
+def selects(rule: Selector, event: UnitEvent) -> bool:
+    """Whether the row has the selector's event and passes its filters."""
+    return meets(Question(rule.event, rule.condition), event.event, event.properties)
+
+
+def walk_events(
+    funnel: Funnel, plan: Plan, events: Sequence[UnitEvent], bounds: Bounds, *, first_time: bool = False
+) -> tuple[Session, ...]:
+    """The unit's sessions, or the unit as one, each with its attempts."""
+    kept = [one for one in events if one.time <= bounds.as_of and excluded_by(funnel, one) is None]
+    kept.sort(key=lambda one: one.time)
+    held = [tuple(look_up(one.properties, name) for name in funnel.hold_constant) for one in kept]
+    numbers = {values: number for number, values in enumerate(sorted({v for v in held if None not in v}, key=str))}
+    rows = [
+        UnitRow(one.time, word_of(plan.questions, one.event, one.properties), numbers.get(values, -1))
+        for one, values in zip(kept, held, strict=True)
+    ]
+    if plan.session_gap is None:
+        return (Session(0, tuple(kept), walk_unit(rows, plan, bounds, first_time=first_time)),)
+    found, start = [], 0
+    for number, part in enumerate(sessions(rows, plan.session_gap), start=1):
+        walked = walk_unit(part, plan, bounds, first_time=first_time)
+        found.append(Session(number, tuple(kept[start : start + len(part)]), walked))
+        start += len(part)
+    return tuple(found)
+
+
+def representative(walked: Walked) -> Attempt | None:
+    """The attempt that stands for the unit: the one that counts, else the first of all."""
+    for attempt, counted in zip(walked.attempts, walked.counted, strict=True):
+        if counted:
+            return attempt
+    return walked.attempts[0] if walked.attempts else None

@@ -1,0 +1,146 @@
+"""Run a funnel over a source of events: the one road from a definition to its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os import PathLike
+from typing import Any
+
+from doorstep.definitions.identity import definition_hash
+from doorstep.definitions.reading import load
+
+from doorstep.definitions.conditions import Condition
+from doorstep.definitions.funnel import Funnel
+from doorstep.engines.conditions import impossible
+from doorstep.engines.duckdb import Matched, Progress, engine, match, needs_of
+from doorstep.errors import RunError, SourceError
+from doorstep.funnels.bounds import Instant, microseconds_of, zone_of
+from doorstep.funnels.figures import Figures, figures_of
+from doorstep.funnels.result import Data, FunnelResult
+from doorstep.matching.plan import FOREVER, Plan, Question, compile_plan
+from doorstep.matching.reference import Bounds
+from doorstep.rows import EventRows, open_rows
+
+MOST_GROUPS = 1_000
+"""How many values a breakdown may have; more is a mistake of property, and nothing anyone could read."""
+
+
+def run(
+    funnel: Funnel | str | PathLike[str] | Mapping[str, Any],
+    source: object,
+    *,
+    since: Instant = None,
+    until: Instant = None,
+    as_of: Instant = None,
+    timezone: str = "UTC",
+    first_time: bool = False,
+    columns: Mapping[str, str] | None = None,
+    breakdown: str | None = None,
+    source_timezone: str = "UTC",
+    memory: int | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> FunnelResult:
+    """Runs ``funnel`` (a `Funnel`, a path or a document) over ``source``: a path or glob or list of them (Parquet, CSV,
+    JSON lines, gzip too), or anything that speaks the Arrow PyCapsule interface.
+
+    ``since``/``until`` (half open) bound entries, ``as_of`` is the data horizon; dates are read in ``timezone``.
+    ``first_time`` keeps units whose first ever entry lies in the range. ``columns`` maps our names to theirs; naive
+    times are read in ``source_timezone``. ``breakdown`` is a property, taken at the entry row. ``memory`` (bytes)
+    bounds what is held at once. Raises DefinitionError, SourceError or RunError.
+    """
+    definition = funnel if isinstance(funnel, Funnel) else load(funnel)
+    zone = zone_of(timezone)
+    low = microseconds_of(since, "since", zone)
+    high = microseconds_of(until, "until", zone)
+    horizon = microseconds_of(as_of, "as_of", zone)
+    if low is not None and high is not None and low >= high:
+        raise RunError("bounds", "since is not before until, so no entry can lie between them. Swap or widen them.")
+    plan = compile_plan(definition)
+    with engine(memory=memory, threads=threads, progress=progress) as running:
+        rows = open_rows(
+            running.connection,
+            source,
+            columns=columns,
+            source_timezone=source_timezone,
+            needs=needs_of(definition, plan, breakdown),
+        )
+        bounds = bounds_of(rows, low, high, horizon)
+        refuse_impossible(definition, plan, rows)
+        matched = match(running, rows, definition, plan, bounds, first_time=first_time, breakdown=breakdown)
+        return _result(definition, matched, rows, bounds, breakdown, low, high)
+
+
+def bounds_of(rows: EventRows, low: int | None, high: int | None, horizon: int | None) -> Bounds:
+    """The bounds of a run; the horizon defaults to the last row's time. SourceError ``no-rows`` when there is none."""
+    last = rows.facts().last_time
+    if last is None:
+        raise SourceError(
+            "no-rows", f"{rows.description} holds no event with a time and a name, so there is nothing to count."
+        )
+    return Bounds(
+        -FOREVER if low is None else low, FOREVER if high is None else high, last if horizon is None else horizon
+    )
+
+
+def refuse_impossible(funnel: Funnel, plan: Plan, rows: EventRows) -> None:
+    """RunError for a literal that a typed column can never equal: the count would be an unnoticed zero."""
+    conditions: list[Condition] = [selector.condition for selector in funnel.exclude]
+    conditions += [question.condition for question in _all(plan.questions)]
+    found = [one for condition in conditions for one in impossible(condition, rows.kinds)]
+    if found:
+        raise RunError("impossible-literal", " ".join(dict.fromkeys(str(one) for one in found)))
+
+
+def _all(questions: tuple[Question, ...]) -> list[Question]:
+    return [one for question in questions for one in (question, *_all(question.of))]
+
+
+def _result(
+    funnel: Funnel,
+    matched: Matched,
+    rows: EventRows,
+    bounds: Bounds,
+    breakdown: str | None,
+    low: int | None,
+    high: int | None,
+) -> FunnelResult:
+    facts = rows.facts()
+    dropped = {"no_unit": matched.no_unit, "no_held_value": matched.no_stream}
+    counted = matched.attempts.where(matched.attempts.counted)
+    return FunnelResult(
+        funnel=funnel,
+        hash=definition_hash(funnel),
+        figures=figures_of(funnel, counted),
+        data=Data(
+            description=rows.description,
+            rows=facts.rows,
+            matched=matched.rows,
+            units=matched.unit_count,
+            since=low,
+            until=high,
+            as_of=bounds.as_of,
+            rejected={**facts.rejected, **{reason: number for reason, number in dropped.items() if number}},
+            notes=facts.notes,
+        ),
+        breakdown=() if breakdown is None else _by_group(funnel, matched, breakdown),
+        breakdown_by=breakdown,
+        matched=matched,
+    )
+
+
+def _by_group(funnel: Funnel, matched: Matched, breakdown: str) -> tuple[tuple[object, Figures], ...]:
+    """Figures per value at the entry row, most entered first; None where the entry row has no value."""
+    counted = matched.attempts.where(matched.attempts.counted)
+    present = sorted({int(group) for group in counted.group})
+    if len(present) > MOST_GROUPS:
+        raise RunError(
+            "too-many-values",
+            f"{breakdown} has {len(present):,} values among the entries; a breakdown shows at most {MOST_GROUPS:,}. "
+            "Break down by a property with fewer values.",
+        )
+    found = [
+        (None if group < 0 else matched.groups[group], figures_of(funnel, counted.where(counted.group == group)))
+        for group in present
+    ]
+    return tuple(sorted(found, key=lambda one: (-one[1].entered, one[0] is None, str(one[0]))))
