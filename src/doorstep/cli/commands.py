@@ -9,7 +9,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-import click
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
@@ -18,6 +17,9 @@ from pydantic import ByteSize, TypeAdapter, ValidationError
 
 from doorstep.cli import screens, terminal
 from doorstep.errors import DefinitionError, DoorstepError, Issue, RunError
+
+ClickException: Final = typer.BadParameter.__mro__[2]
+"""The base of usage errors, which typer carries but does not name."""
 
 app: Final = typer.Typer(
     name="doorstep",
@@ -30,16 +32,22 @@ app: Final = typer.Typer(
 
 File = Annotated[Path, typer.Argument(help="The definition: YAML or JSON.", show_default=False)]
 Events = Annotated[
-    list[str], typer.Option("--events", help="Event files or globs: Parquet, CSV, JSON lines, gzip too.", show_default=False)
+    list[str],
+    typer.Option("--events", help="Event files or globs: Parquet, CSV, JSON lines, gzip too.", show_default=False),
 ]
 Since = Annotated[str | None, typer.Option(help="First instant or date of entries, included.")]
 Until = Annotated[str | None, typer.Option(help="Instant or date before which entries lie.")]
-AsOf = Annotated[str | None, typer.Option("--as-of", help="Data horizon: later rows are invisible; default: the last row.")]
+AsOf = Annotated[
+    str | None, typer.Option("--as-of", help="Data horizon: later rows are invisible; default: the last row.")
+]
 Timezone = Annotated[str, typer.Option(help="Time zone in which dates among the bounds are read.")]
-SourceTimezone = Annotated[str, typer.Option("--source-timezone", help="Time zone in which naive times of the events are read.")]
+SourceTimezone = Annotated[
+    str, typer.Option("--source-timezone", help="Time zone in which naive times of the events are read.")
+]
 FirstTime = Annotated[bool, typer.Option("--first-time", help="Only units whose first ever entry lies in the range.")]
 Map = Annotated[
-    list[str] | None, typer.Option("--map", help="Our name = theirs, such as user_id=uid; may be repeated.", show_default=False)
+    list[str] | None,
+    typer.Option("--map", help="Our name = theirs, such as user_id=uid; may be repeated.", show_default=False),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document.")]
 
@@ -77,11 +85,15 @@ def run(
     source_timezone: SourceTimezone = "UTC",
     first_time: FirstTime = False,
     map_: Map = None,
-    breakdown: Annotated[str | None, typer.Option(help="A property; figures for each value it has at the entry.")] = None,
+    breakdown: Annotated[
+        str | None, typer.Option(help="A property; figures for each value it has at the entry.")
+    ] = None,
     attempts: Annotated[
         Path | None, typer.Option(help="Write every attempt to this file (.parquet or .csv).", show_default=False)
     ] = None,
-    memory: Annotated[str | None, typer.Option(help="Memory limit, such as 2GB; more data than that goes to disk.")] = None,
+    memory: Annotated[
+        str | None, typer.Option(help="Memory limit, such as 2GB; more data than that goes to disk.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Count a funnel over event files."""
@@ -163,7 +175,8 @@ def explain(
 def check(
     file: File,
     events: Annotated[
-        list[str] | None, typer.Option("--events", help="Also hold the definition against these events.", show_default=False)
+        list[str] | None,
+        typer.Option("--events", help="Also hold the definition against these events.", show_default=False),
     ] = None,
     map_: Map = None,
     source_timezone: SourceTimezone = "UTC",
@@ -227,7 +240,12 @@ def describe(
     funnel = load(file)
     if as_json:
         terminal.show_json(
-            {"funnel": funnel.funnel, "hash": definition_hash(funnel), "prose": in_words(funnel), "canonical": canonical(funnel)}
+            {
+                "funnel": funnel.funnel,
+                "hash": definition_hash(funnel),
+                "prose": in_words(funnel),
+                "canonical": canonical(funnel),
+            }
         )
     elif markdown:
         print(as_markdown(funnel))
@@ -287,9 +305,9 @@ def main() -> None:
     except DoorstepError as error:
         _fail(error.code, error.message, error)
         code = 1 if isinstance(error, DefinitionError) and sys.argv[1:2] == ["check"] and not _unreadable(error) else 2
-    except click.exceptions.Abort:
+    except typer.Abort:
         code = 130
-    except click.ClickException as error:
+    except ClickException as error:
         _fail("usage", error.format_message(), error)
         code = 2
     except KeyboardInterrupt:
@@ -301,8 +319,8 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("DOORSTEP_DEBUG"):
             traceback.print_exc()
-        told = f"this is a bug in doorstep ({type(error).__name__}: {str(error)[:200]}). Please report it; DOORSTEP_DEBUG=1 shows more."
-        _fail("internal", told, error)
+        what = f"{type(error).__name__}: {str(error)[:200]}"
+        _fail("internal", f"this is a bug in doorstep ({what}). Please report it; DOORSTEP_DEBUG=1 shows more.", error)
         code = 2
     sys.exit(code or 0)
 

@@ -102,7 +102,9 @@ def step_table(figures: Figures) -> Table:
             table.add_row(Text(f"   {step.entered_here:,} entered here", "bright_black"))
         for branch in step.branches:
             of_step = percent(branch.count / step.count if step.count else None)
-            table.add_row(Text(f"   by {branch.name}", "bright_black"), "", f"{branch.count:,}", Text(of_step, "bright_black"))
+            table.add_row(
+                Text(f"   by {branch.name}", "bright_black"), "", f"{branch.count:,}", Text(of_step, "bright_black")
+            )
         if not step.optional:
             ghost = share
     return table
@@ -128,7 +130,8 @@ def _data(result: FunnelResult) -> RenderableType:
     data = result.data
     lines = [
         Text.assemble(
-            ("data      ", "bold"), f"{data.rows:,} rows in {data.description}; {data.matched:,} matched, of {data.units:,} units"
+            ("data      ", "bold"),
+            f"{data.rows:,} rows in {data.description}; {data.matched:,} matched, of {data.units:,} units",
         )
     ]
     if data.rejected:
@@ -139,7 +142,9 @@ def _data(result: FunnelResult) -> RenderableType:
 
 
 def _breakdown(result: FunnelResult) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bright_black", title=f"by {result.breakdown_by} at entry")
+    table = Table(
+        box=None, padding=(0, 2, 0, 0), header_style="bright_black", title=f"by {result.breakdown_by} at entry"
+    )
     table.title_justify = "left"
     table.add_column(str(result.breakdown_by))
     table.add_column("")
@@ -192,10 +197,15 @@ def _step(step: StepStory) -> Iterable[Text]:
     if step.reached:
         after = f", {step.after_previous}" if step.after_previous else ""
         branch = f", by {step.branch}" if step.branch and step.branch != step.event else ""
-        yield Text.assemble(("✓ ", "green"), f"{step.id}  {step.name}{optional}: {step.event} at {step.at}{after}{branch}")
+        yield Text.assemble(
+            ("✓ ", "green"), f"{step.id}  {step.name}{optional}: {step.event} at {step.at}{after}{branch}"
+        )
     else:
         deadline = f": {step.deadline}" if step.deadline else ""
-        yield Text.assemble(("· " if step.optional else "✗ ", "bright_black" if step.optional else "red"), f"{step.id}  {step.name}{optional} not reached{deadline}")
+        yield Text.assemble(
+            ("· " if step.optional else "✗ ", "bright_black" if step.optional else "red"),
+            f"{step.id}  {step.name}{optional} not reached{deadline}",
+        )
     for row in step.refused:
         yield Text(f"    {row.event} at {row.at} was not taken: {row.why}", "bright_black")
     if step.more_refused:
@@ -211,7 +221,12 @@ def findings(issues: Sequence[Issue]) -> RenderableType:
     lines = []
     for issue in sorted(issues, key=lambda one: ("error", "warning", "note").index(one.level)):
         place = str(issue.position) if issue.position else issue.path
-        line = Text.assemble((issue.level, colours[issue.level]), f" {issue.code}", (f"  {place}\n" if place else "\n", "bright_black"), f"  {issue.message}")
+        line = Text.assemble(
+            (issue.level, colours[issue.level]),
+            f" {issue.code}",
+            (f"  {place}\n" if place else "\n", "bright_black"),
+            f"  {issue.message}",
+        )
         if issue.suggestion:
             line += Text(f" {issue.suggestion}", "green")
         lines.append(line)
