@@ -197,6 +197,9 @@ class Impossible:
     kind: Kind
     message: str
 
+    def __str__(self) -> str:
+        return self.message
+
 
 _HOLDS: Final[dict[Kind, str]] = {
     "text": "texts",

@@ -123,7 +123,10 @@ def _lost(connection: duckdb.DuckDBPyConnection, rejects: str) -> int:
 
 
 def _decide(connection: duckdb.DuckDBPyConnection, shape: Shape, needs: Needs, lost: int) -> Shape:
-    """Give each needed property column the type that all of its cells have; identities stay texts."""
+    """Give each needed property column the type that all of its cells have; identities stay texts.
+
+    A column without a single value could be of any type.
+    """
     looked_at = sorted({value.sql for name in needs.properties for value in shape.values[name] if value.kind == "text"})
     kinds: dict[str, Kind] = {}
     if looked_at:
@@ -146,7 +149,7 @@ def _decide(connection: duckdb.DuckDBPyConnection, shape: Shape, needs: Needs, l
         f"{name} is read as {_WORD[place.kind]}"
         for name, places in sorted(values.items())
         for place in places[:1]
-        if name in needs.properties and name not in needs.identities and place.kind != "json"
+        if name in needs.properties and name not in needs.identities and place.kind in _WORD
     ]
     notes = (*shape.notes, f"CSV cells have no types; {', '.join(said)}.") if said else shape.notes
     return replace(shape, values=values, lost_lines=lost, notes=notes)
@@ -157,7 +160,7 @@ _WORD: Final[dict[Kind, str]] = {"text": "text", "boolean": "true or false", "in
 
 def _kind(cells: int, booleans: int, integers: int, numbers: int) -> Kind:
     if cells == 0:
-        return "text"
+        return "json"
     if booleans == cells:
         return "boolean"
     return "integer" if integers == cells else "number" if numbers == cells else "text"
@@ -172,5 +175,7 @@ def _typed(place: Value, kind: Kind) -> Value:
             return Value(f"CAST({place.sql} AS HUGEINT)", kind)
         case "number":
             return Value(f"CAST({place.sql} AS DOUBLE)", kind)
-        case _:
+        case "json":
+            return Value("NULL::JSON", kind)
+        case "text" | "time":
             return place

@@ -19,7 +19,7 @@ from doorstep.rows.needs import Needs
 from doorstep.rows.shape import Shape
 from doorstep.rows.times import TimeColumn, check_timezone
 from doorstep.rows.typed import ArrowStream, as_text, read_frame, read_parquet
-from doorstep.rows.values import Value
+from doorstep.rows.values import Kind, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class EventRows:
     time: str
     message_id: str | None
     description: str
-    kinds: Mapping[str, str]
+    kinds: Mapping[str, Kind]
     columns: tuple[str, ...]
     _time: TimeColumn
     _identities: Mapping[str, str]
