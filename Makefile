@@ -1,0 +1,50 @@
+# One command for each daily act; CI uses the same ones. `make run` and `make test` do all set-up themselves.
+# Needs Python 3.11 or later (with venv) and git.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+DATA := data/events.parquet
+
+.PHONY: setup run test test-long check bench lock clean
+
+run: $(READY) $(DATA) ## the example funnel's report, over generated events
+	$(BIN)/doorstep run examples/trial-activation.yaml --events $(DATA)
+
+test: $(READY)
+	$(BIN)/pytest -n auto -m "not long"
+
+test-long: $(READY)
+	$(BIN)/pytest -n auto -m long
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	@! grep -nE "https?://|file://|--(extra-)?index-url|--find-links|$(HOME)/" requirements/*.txt
+
+bench: $(READY)
+	$(BIN)/pip install --quiet --require-hashes -r requirements/bench.txt
+	$(BIN)/python -m benchmarks
+
+setup: $(READY)
+
+$(DATA): $(READY) src/doorstep/demo.py
+	$(BIN)/doorstep demo $(dir $(DATA))
+
+$(READY): pyproject.toml requirements/dev.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $(READY)
+
+lock: ## renew the hashed locks from pyproject.toml (needs uv)
+	set -e; for name in run dev bench; do \
+	  group=$$([ $$name = run ] || echo "--group $$name"); \
+	  uv pip compile pyproject.toml $$group --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --no-emit-find-links --custom-compile-command "make lock" --upgrade --quiet --output-file requirements/$$name.txt; \
+	done
+
+clean:
+	rm -rf .venv .bench data .mypy_cache .ruff_cache .pytest_cache .hypothesis
