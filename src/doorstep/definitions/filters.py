@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Final, cast
 
 import re2
 from pydantic import (
@@ -17,7 +18,6 @@ from pydantic import (
     StrictInt,
     StrictStr,
     Tag,
-    WithJsonSchema,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -38,7 +38,7 @@ from doorstep.definitions.conditions import (
 class Model(BaseModel):
     """Base of every part of a document: frozen, and an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def _literal(value: object) -> object:
@@ -48,7 +48,7 @@ def _literal(value: object) -> object:
             "null is not a value to compare with. Write {example} for a missing property.",
             {"example": "{exists: false}"},
         )
-    if isinstance(value, float) and value != value or value in (float("inf"), float("-inf")):
+    if isinstance(value, float) and not math.isfinite(value):
         raise PydanticCustomError(
             "literal", "{value} is not a number that a property can equal.", {"value": str(value)}
         )
@@ -114,7 +114,8 @@ class Operators(Model):
             if not value:
                 raise PydanticCustomError(
                     "empty",
-                    "no operator is given. Write one of eq, ne, in, not_in, gt, gte, lt, lte, between, contains, starts_with, ends_with, matches, exists.",
+                    "no operator is given. Write one of {operators}.",
+                    {"operators": ", ".join(field.alias or name for name, field in cls.model_fields.items())},
                 )
             for key, operand in value.items():
                 if operand is None:
@@ -221,9 +222,4 @@ class Filters(Model):
         return parts[0] if len(parts) == 1 else All(tuple(parts))
 
 
-def filters_schema(schema: dict[str, Any]) -> None:
-    """Let the published schema say that any other key is a property with a test."""
-    schema["additionalProperties"] = {"$ref": "#/$defs/PropertyTest"}
-
-
-__all__ = ["Filters", "Model", "Operators", "WithJsonSchema"]
+__all__ = ["Filters", "Model", "Operators", "PropertyTest"]

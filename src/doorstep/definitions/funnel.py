@@ -14,16 +14,18 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     StrictBool,
     StrictInt,
     StrictStr,
     WithJsonSchema,
     field_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from doorstep.definitions.conditions import Condition
-from doorstep.definitions.durations import Duration, DurationOrZero
+from doorstep.definitions.durations import PATTERN, Duration, DurationOrZero
 from doorstep.definitions.filters import Filters, Model
 from doorstep.definitions.windows import Windows
 
@@ -120,6 +122,10 @@ class Selector(Model):
         """Whether every event name will do."""
         return self.event == (ANY_EVENT,)
 
+    def names(self, event: str) -> bool:
+        """Whether rows of this event name may match."""
+        return self.any_event or event in self.event
+
 
 class SessionOf(Model):
     """Sessions derived from activity: a new one starts when the gap to the previous row is greater than ``gap``."""
@@ -170,7 +176,8 @@ class Step(Selector):
     )
     first_time: Literal[False, True, "matching"] = Field(
         default=False,
-        description="`true`: only the unit's first ever row of the event, which must pass the filters; `matching`: its first ever row that does.",
+        description="`true`: only the unit's first ever row of the event, which must pass the filters; "
+        "`matching`: its first ever row that does.",
     )
 
     @field_validator("first_time", mode="before")
@@ -261,7 +268,8 @@ def _unfold_reentry(value: object) -> object:
             return [{"no_within": within[1]}]
         raise PydanticCustomError(
             "reentry",
-            "{text} is not a form of re-entry. Write never, always, after_completion, after_timeout, no_within_<duration>, an object of conditions, or a list of objects.",
+            "{text} is not a form of re-entry. Write never, always, after_completion, after_timeout, "
+            "no_within_<duration>, an object of conditions, or a list of objects.",
             {"text": repr(value)},
         )
     if isinstance(value, dict):
@@ -273,19 +281,23 @@ def _unfold_reentry(value: object) -> object:
     return value
 
 
-ReentryRule = Annotated[
-    Literal["never", "always"] | tuple[Reentry, ...],
-    BeforeValidator(_unfold_reentry),
-    WithJsonSchema(
-        {
+class _ShortForms:
+    """Adds to the published schema what `_unfold_reentry` takes besides a list of objects."""
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        never_or_always, objects = handler(core)["anyOf"]
+        return {
             "anyOf": [
-                {"enum": ["never", "always", "after_completion", "after_timeout"]},
-                {"type": "string", "pattern": "^no_within_"},
-                {"$ref": "#/$defs/Reentry"},
-                {"type": "array", "items": {"$ref": "#/$defs/Reentry"}, "minItems": 1},
+                {"enum": [*never_or_always["enum"], *_SHORT_REENTRY]},
+                {"type": "string", "pattern": f"^no_within_{PATTERN}$"},
+                objects["items"],
+                {**objects, "minItems": 1},
             ]
         }
-    ),
+
+
+ReentryRule = Annotated[
+    Literal["never", "always"] | tuple[Reentry, ...], BeforeValidator(_unfold_reentry), _ShortForms()
 ]
 
 

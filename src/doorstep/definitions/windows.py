@@ -1,4 +1,7 @@
-"""How late a step may be: ``7d_after_prev`` (or just ``7d``), ``24h_after_entry``, ``2d_after_step_<id>`` (semantics 2)."""
+"""How late a step may be: ``7d_after_prev`` (or just ``7d``), ``24h_after_entry``, ``2d_after_step_<id>``.
+
+Semantics 2.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ ENTRY: Final = "entry"
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """At most ``length`` microseconds after ``anchor``: ``"prev"``, ``"entry"`` or ``"step_<id>"``; both ends included."""
+    """At most ``length`` microseconds after ``anchor``, both ends included.
+
+    ``anchor`` is ``"prev"``, ``"entry"`` or ``"step_<id>"``.
+    """
 
     length: int
     anchor: str = PREV
@@ -41,7 +47,8 @@ def _parse(text: object) -> Window:
     if found is None:
         raise PydanticCustomError(
             "window",
-            "{text} is not a window. Write a duration, with _after_prev (the default), _after_entry or _after_step_<id> behind it: 24h, 7d_after_entry, 2d_after_step_1.",
+            "{text} is not a window. Write a duration, with _after_prev (the default), _after_entry or "
+            "_after_step_<id> behind it: 24h, 7d_after_entry, 2d_after_step_1.",
             {"text": repr(text)},
         )
     return Window(parse_positive_duration(found["length"]), found["anchor"] or PREV)

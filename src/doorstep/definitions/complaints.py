@@ -1,0 +1,263 @@
+"""Pydantic's findings in this project's words: one a place, each with a stable code and the mend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Final, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from doorstep.definitions.document import Path
+from doorstep.definitions.filters import Filters, Operators
+from doorstep.definitions.funnel import ExampleEvent, Funnel
+from doorstep.definitions.rules.violation import Violation
+from doorstep.errors import nearest
+
+OWN: Final = {
+    "duration": "bad-duration",
+    "window": "bad-window",
+    "event": "bad-event",
+    "step_id": "bad-step-id",
+    "expression": "bad-expression",
+    "literal": "bad-literal",
+    "empty": "empty-test",
+    "reentry": "bad-reentry",
+    "entry": "bad-entry",
+    "first_time": "bad-choice",
+}
+"""Types of the errors that the models raise themselves, whose messages are already for people → code."""
+
+CODES: Final = {
+    **OWN,
+    "extra_forbidden": "unknown-key",
+    "missing": "missing-key",
+    "literal_error": "bad-choice",
+    "string_pattern_mismatch": "bad-name",
+    "string_too_short": "empty-text",
+    "string_too_long": "bad-name",
+    "too_short": "empty-list",
+    "too_long": "too-many-steps",
+    "greater_than_equal": "bad-number",
+}
+"""Error type → code; every other is a `wrong-type`."""
+
+TAKES: Final = {
+    "count_by": "a column's name, a list of names, or {session_of: user_id, gap: 30m}",
+    "session_of": "a column's name or a list of names",
+    "hold_constant": "a property's name or a list of names",
+    "entry": "step1_only, any_step, or a list of step ids",
+    "reentry": "never, always, after_completion, after_timeout, no_within_<duration>, an object or a list of objects",
+    "steps": "a list of steps, each a mapping such as {id: 1, event: signup}",
+    "any_of": "a list of alternatives, each a mapping such as {event: signup}",
+    "exclude": "a list of mappings with `event` or `filters`",
+    "exclude_units": "a list of mappings with `event` or `filters`",
+    "exclude_between": "a list of mappings with `after`, `before` and `event`",
+    "filters": "a mapping from properties to tests, such as {country: [US, CA]}",
+    "all": "a list of filters",
+    "any": "a list of filters",
+    "not": "filters",
+    "between": "a list of two values, the least and the greatest",
+    "in": "a list of values",
+    "not_in": "a list of values",
+    "gt": "a number or a text",
+    "gte": "a number or a text",
+    "lt": "a number or a text",
+    "lte": "a number or a text",
+    "after": "completed, expired and excluded, one or a list of them",
+    "tags": "a list of texts",
+    "optional": "true or false",
+    "interrupt": "true or false",
+    "exists": "true or false",
+    "semantics": "1",
+    "examples": "a list of examples, each with `name`, `events` and `expect`",
+    "events": "a list of rows, each with `at` and `event`",
+    "expect": "a mapping such as {reached: 2, status: completed}",
+    "attempts": "a list of mappings such as {reached: 2, status: completed}",
+    "reached": "a whole number",
+    "counted": "a whole number",
+}
+"""Key → what may stand behind it, for values of a wrong type. A key that is not here takes a text."""
+
+
+def complaints(errors: Iterable[ErrorDetails], value: Mapping[str, object]) -> tuple[Violation, ...]:
+    """What is wrong with ``value``, once a place: of a union's many complaints the one that says most is kept."""
+    found = [(settle(error["loc"], value, missing=error["type"] == "missing"), error) for error in errors]
+    paths = {path for path, _ in found}
+    places: dict[Path, list[ErrorDetails]] = {}
+    for path, error in found:
+        if not any(len(other) > len(path) and other[: len(path)] == path for other in paths):
+            places.setdefault(path, []).append(error)
+    told = [_violation(path, _most_telling(several), value) for path, several in places.items()]
+    renamed = {(one.path[:-1], one.suggestion) for one in told if one.code == "unknown-key"}
+    return tuple(
+        one
+        for one in told
+        if one.code != "missing-key" or (one.path[:-1], f"Did you mean `{one.path[-1]}`?") not in renamed
+    )
+
+
+def settle(loc: Iterable[str | int], value: object, *, missing: bool = False) -> Path:
+    """``loc`` without the parts that name a branch of a union rather than a place in ``value``."""
+    parts = tuple(loc)
+    last = parts[-1:] if missing else ()
+    path: list[str | int] = []
+    for part in parts[: len(parts) - len(last)]:
+        inside = value if isinstance(value, dict) else dict(enumerate(value)) if isinstance(value, list) else {}
+        if part not in inside:
+            continue
+        value = inside[part]
+        path.append(part)
+    return (*path, *last)
+
+
+def known_keys(path: Path) -> list[str]:
+    """The keys that may stand in the mapping at ``path``; empty where any key may."""
+    models = _models_at(path)
+    if Filters in models or ExampleEvent in models:
+        return []
+    return sorted({field.alias or name for model in models for name, field in model.model_fields.items()})
+
+
+def _models_at(path: Path) -> set[type[BaseModel]]:
+    models: set[type[BaseModel]] = {Funnel}
+    for part in path:
+        if isinstance(part, int):
+            continue
+        inner: set[type[BaseModel]] = set()
+        for model in models:
+            fields = {field.alias or name: field for name, field in model.model_fields.items()}
+            if part in fields:
+                inner |= set(_models_in(fields[part].annotation))
+            elif model is Filters:
+                inner.add(Operators)
+        models = inner
+    return models
+
+
+def _models_in(annotation: Any) -> Iterable[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    inner = get_args(annotation)
+    for one in inner[:1] if get_origin(annotation) is Annotated else inner:
+        yield from _models_in(one)
+
+
+def _most_telling(errors: list[ErrorDetails]) -> ErrorDetails:
+    """The models' own words first, then what is known to be short of, then types."""
+    return min(errors, key=lambda error: (error["type"] not in OWN, error["type"] not in CODES))
+
+
+def _violation(path: Path, error: ErrorDetails, value: Mapping[str, object]) -> Violation:
+    kind = error["type"]
+    code = CODES.get(kind, "wrong-type")
+    if kind in OWN:
+        message, _, mend = error["msg"].partition(". ")
+        return Violation(code, _sentence(message), path, _nearer(kind, error) or mend or None)
+    name = _name(path)
+    match code:
+        case "unknown-key":
+            return _unknown_key(path)
+        case "missing-key":
+            return Violation(code, f"`{path[-1]}` is missing{_in(path[:-1])}.", path, _give(path))
+        case "bad-choice":
+            choices = str(error.get("ctx", {}).get("expected", "")).replace("'", "")
+            near = nearest(str(error["input"]), choices.replace(" or ", ", ").split(", "))
+            mend = f"Did you mean {near}?" if near else f"Write {choices}."
+            return Violation(code, f"`{error['input']}` is not a choice for `{name}`.", path, mend)
+        case "bad-name":
+            mend = "Use lower-case letters, digits, `-` and `_`, at most 100, beginning with a letter or a digit."
+            return Violation(code, f"`{error['input']}` cannot name a funnel.", path, mend)
+        case "empty-text":
+            return Violation(code, f"`{name}` holds an empty text.", path, f"Write {_takes(name)}.")
+        case "empty-list":
+            return Violation(code, f"`{name}` is {_extent(error)}.", path, f"It takes {_takes(name)}.")
+        case "too-many-steps" if path == ("steps",):
+            count = len(error["input"])
+            message = f"The funnel has {count} steps; at most 64 are possible."
+            return Violation(code, message, path, "Cut it in two, or leave steps out.")
+        case "bad-number":
+            return Violation(code, f"`{name}` cannot be negative.", path)
+        case _:
+            was = describe_value(error["input"])
+            return Violation("wrong-type", f"`{name}` takes {_takes(name)}, not {was}.", path)
+
+
+def _unknown_key(path: Path) -> Violation:
+    key, known = str(path[-1]), known_keys(path[:-1])
+    if path[:-1] == ():
+        known = sorted({*known, "optional_between"})
+    near = nearest(key, known) or next((one for one in known if one.replace("_", "") == key.replace("_", "")), None)
+    mend = f"Did you mean `{near}`?" if near else f"The keys here are {', '.join(known)}." if known else None
+    return Violation("unknown-key", f"`{key}` is not a key{_in(path[:-1])}.", path, mend, on_key=True)
+
+
+def _name(path: Path) -> str:
+    """The key that a place belongs to."""
+    return next((part for part in reversed(path) if isinstance(part, str)), "the document")
+
+
+def _in(path: Path) -> str:
+    names = {"steps": "a step", "any_of": "an alternative", "reentry": "`reentry`", "exclude": "an exclusion"}
+    if not path:
+        return " of a funnel"
+    key = _name(path)
+    return f" of {names.get(key, f'`{key}`')}"
+
+
+def _give(path: Path) -> str | None:
+    key = str(path[-1])
+    return {
+        "count_by": "Say what is counted, such as count_by: user_id.",
+        "steps": "List the steps under `steps`.",
+    }.get(key)
+
+
+def _takes(name: str) -> str:
+    return TAKES.get(name, "a text")
+
+
+def _extent(error: ErrorDetails) -> str:
+    return "empty" if not error["input"] else "too short"
+
+
+def _nearer(kind: str, error: ErrorDetails) -> str | None:
+    """For a misspelt word among words: the word that was meant."""
+    text = error["input"]
+    if not isinstance(text, str):
+        return None
+    words: tuple[str, ...] = ()
+    if kind == "reentry":
+        words = ("never", "always", "after_completion", "after_timeout")
+    elif kind == "entry":
+        words = ("step1_only", "any_step")
+    elif kind == "window" and "_" in text:
+        length = text.partition("_")[0]
+        words = (f"{length}_after_prev", f"{length}_after_entry")
+    near = nearest(text, words)
+    return f"Did you mean {near}?" if near else None
+
+
+def _sentence(message: str) -> str:
+    text = message.rstrip(".")
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def describe_value(value: object) -> str:
+    """What a value is, in words: ``the number 3``, ``a list``."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return str(value).lower()
+        case int() | float():
+            return f"the number {value}"
+        case str():
+            return f"the text {value[:40]!r}"
+        case list() | tuple():
+            return "a list"
+        case _:
+            return "a mapping"
+
+
+__all__ = ["CODES", "complaints", "describe_value", "known_keys", "settle"]

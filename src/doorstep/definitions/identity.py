@@ -1,0 +1,185 @@
+"""What makes two definitions the same: a canonical form, and the hash of it.
+
+The canonical form holds everything that can move a count and nothing else. Steps are named by position, sets are
+sorted, durations are microseconds, defaults are written out; so the spelling of a document does not show in it. The
+words about a definition (title, owner, names, …) have a hash of their own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
+
+from doorstep.definitions.conditions import All, AnyOf, Condition, Not, Scalar, Test
+from doorstep.definitions.funnel import Alternative, ExcludeBetween, Funnel, Reentry, Selector, SessionOf, Step, SubStep
+from doorstep.definitions.windows import Window
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+
+
+def definition_hash(funnel: Funnel) -> str:
+    """SHA-256, in hex, of the canonical form: equal when no count can differ by how the definition is written."""
+    return _sha256(canonical(funnel))
+
+
+def text_hash(funnel: Funnel) -> str:
+    """SHA-256, in hex, of the words about a definition: slug, title, owner, tags, ids, names, examples."""
+    return _sha256(
+        {
+            "funnel": funnel.funnel,
+            "title": funnel.title,
+            "description": funnel.description,
+            "owner": funnel.owner,
+            "tags": list(funnel.tags),
+            "steps": [
+                [str(step.id), step.name, [_alternative_words(one) for one in step.any_of]] for step in funnel.steps
+            ],
+            "examples": [example.model_dump(mode="json", exclude_defaults=True) for example in funnel.examples],
+        }
+    )
+
+
+def canonical(funnel: Funnel) -> dict[str, Json]:
+    """The definition as JSON data, one form for all its spellings; times are microseconds, steps are 0-based."""
+    return {
+        "semantics": funnel.semantics,
+        "count_by": _unit(funnel),
+        "count": funnel.count,
+        "exclude": _as_set(_selector(one) for one in funnel.exclude),
+        "exclude_units": _as_set(_selector(one) for one in funnel.exclude_units),
+        "hold_constant": list(funnel.hold_constant),
+        "entry": list(funnel.entry_positions),
+        "reentry": funnel.reentry
+        if isinstance(funnel.reentry, str)
+        else _as_set(_reentry(funnel, one) for one in funnel.reentry),
+        "window": funnel.window,
+        "order": funnel.order,
+        "match": funnel.match,
+        "ties": funnel.ties,
+        "represent": funnel.represent,
+        "steps": [_step(funnel, one) for one in funnel.steps],
+        "exclude_between": [_exclusion(funnel, one) for one in funnel.exclude_between],
+    }
+
+
+def _unit(funnel: Funnel) -> Json:
+    if isinstance(funnel.count_by, SessionOf):
+        return {"session_of": list(funnel.count_by.session_of), "gap": funnel.count_by.gap}
+    return list(funnel.count_by)
+
+
+def _selector(selector: Selector) -> dict[str, Json]:
+    return {"event": list(selector.event), "filters": _condition(selector.condition)}
+
+
+def _step(funnel: Funnel, step: Step) -> Json:
+    return {
+        **({"any_of": [_alternative(funnel, one) for one in step.any_of]} if step.any_of else _selector(step)),
+        "window": _windows(funnel, step.window),
+        "min_gap": step.min_gap,
+        "dedupe": step.dedupe,
+        "optional": step.optional,
+        "out_of_order": step.out_of_order,
+        "first_time": step.first_time,
+    }
+
+
+def _alternative(funnel: Funnel, alternative: Alternative) -> Json:
+    """Alternatives keep their order: on a draw the first declared one wins."""
+    if not alternative.steps:
+        return {**_selector(alternative), "window": _windows(funnel, alternative.window)}
+    siblings = [None if sub.id is None else str(sub.id) for sub in alternative.steps]
+    return {"steps": [_sub_step(funnel, sub, siblings) for sub in alternative.steps]}
+
+
+def _sub_step(funnel: Funnel, sub: SubStep, siblings: Sequence[str | None]) -> Json:
+    return {
+        **_selector(sub),
+        "window": _windows(funnel, sub.window, siblings),
+        "min_gap": sub.min_gap,
+        "dedupe": sub.dedupe,
+    }
+
+
+def _windows(funnel: Funnel, windows: Iterable[Window], siblings: Sequence[str | None] = ()) -> dict[str, Json]:
+    """Anchor → the least length after it; longer ones after the same anchor have no effect."""
+    least: dict[str, int] = {}
+    for window in windows:
+        anchor = window.anchor
+        if window.step is not None:
+            sibling = window.step in siblings
+            anchor = f"sub:{siblings.index(window.step)}" if sibling else f"step:{funnel.positions[window.step]}"
+        least[anchor] = min(window.length, least.get(anchor, window.length))
+    return dict(least)
+
+
+def _reentry(funnel: Funnel, rule: Reentry) -> Json:
+    return {
+        "after": _as_set(rule.after),
+        "no_within": rule.no_within,
+        "inactive": rule.inactive,
+        "event": None if rule.event is None else _selector(rule.event),
+        "below_step": None if rule.below_step is None else funnel.positions[str(rule.below_step)],
+        "interrupt": rule.interrupt,
+    }
+
+
+def _exclusion(funnel: Funnel, rule: ExcludeBetween) -> Json:
+    """Exclusions keep their order: it decides between rows of equal time (semantics 1)."""
+    return {
+        **_selector(rule),
+        "after": funnel.positions[str(rule.after)],
+        "before": funnel.positions[str(rule.before)],
+        "effect": rule.effect,
+    }
+
+
+def _condition(condition: Condition) -> Json:
+    match condition:
+        case Test():
+            return [condition.property, condition.operator, _as_set(_scalar(one) for one in condition.operand)]
+        case Not(Not(inner)):
+            return _condition(inner)
+        case Not():
+            return {"not": _condition(condition.of)}
+        case All() | AnyOf():
+            parts = _as_set(part for one in condition.of for part in _flat(_condition(one), _group(condition)))
+            return parts[0] if len(parts) == 1 else {_group(condition): parts}
+
+
+def _group(condition: All | AnyOf) -> str:
+    return "all" if isinstance(condition, All) else "any"
+
+
+def _flat(part: Json, group: str) -> list[Json]:
+    """A group inside a group of its kind is one group."""
+    inner = part.get(group) if isinstance(part, dict) else None
+    return inner if isinstance(inner, list) else [part]
+
+
+def _scalar(value: Scalar) -> Json:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _as_set(parts: Iterable[Json]) -> list[Json]:
+    """Sorted, each once; by their JSON, so that ``true``, ``1`` and ``"1"`` stay three."""
+    distinct = {_json(part): part for part in parts}
+    return [distinct[text] for text in sorted(distinct)]
+
+
+def _alternative_words(alternative: Alternative) -> Json:
+    subs: list[Json] = [[None if sub.id is None else str(sub.id), sub.name] for sub in alternative.steps]
+    return [alternative.name, subs]
+
+
+def _json(value: Json) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def _sha256(value: Json) -> str:
+    return hashlib.sha256(_json(value).encode()).hexdigest()
+
+
+__all__ = ["Json", "canonical", "definition_hash", "text_hash"]

@@ -1,0 +1,114 @@
+"""From a file or plain data to a `Funnel`, or to everything that is wrong with it, in document order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path as FilePath
+from typing import Final
+
+from pydantic import ValidationError
+
+from doorstep.definitions.complaints import complaints, describe_value, settle
+from doorstep.definitions.document import MOST_BYTES, Document, Path, decode, from_mapping, spell
+from doorstep.definitions.funnel import Funnel
+from doorstep.definitions.json_text import parse_json
+from doorstep.definitions.rules import Violation, broken_rules
+from doorstep.definitions.shorthand import WrittenOut, written_out
+from doorstep.definitions.yaml_text import parse_yaml
+from doorstep.errors import DefinitionError, Issue, nearest
+
+SEMANTICS: Final = 1
+"""The version of the semantics that this program implements."""
+
+_ENDINGS: Final = (".yaml", ".yml", ".json")
+
+
+def load(source: FilePath | str | Mapping[str, object], *, name: str | None = None) -> Funnel:
+    """The funnel that a YAML or JSON file, or a mapping of the same keys, defines (semantics 2).
+
+    A text is always a path. ``name`` is taken when the document has no ``funnel``; default: the file's name. Raises
+    `DefinitionError` with every issue found, in document order; issues of a file carry line and column.
+    """
+    if isinstance(source, Mapping):
+        return read(from_mapping(source, ""), name=name or "funnel")
+    path = FilePath(source)
+    return read(_document(path), name=name or path.stem)
+
+
+def read(document: Document, *, name: str) -> Funnel:
+    """The funnel that a document defines; ``name`` is taken when it has no ``funnel``."""
+    _stop_at_other_languages(document)
+    written = written_out(document.value, name)
+    found: list[tuple[Path, Violation]] = [(one.path, one) for one in written.violations]
+    try:
+        funnel = Funnel.model_validate(written.value)
+        violations = broken_rules(funnel)
+    except ValidationError as error:
+        violations = complaints(error.errors(include_url=False), written.value)
+    found += [(_as_written(one.path, document, written), one) for one in violations]
+    found.sort(key=lambda one: document.order(one[0]))
+    issues = [*document.issues, *(_issue(document, path, one) for path, one in found)]
+    if issues:
+        raise DefinitionError(issues)
+    return funnel
+
+
+def _document(path: FilePath) -> Document:
+    """The document in a file."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+    except FileNotFoundError:
+        raise _unreadable("no-such-file", f"There is no file {path}.", _nearest_file(path)) from None
+    except IsADirectoryError:
+        files = sorted(one.name for one in path.iterdir() if one.suffix in _ENDINGS)
+        mend = f"Name one of the files in it: {', '.join(files[:5])}." if files else "Name a YAML or JSON file."
+        raise _unreadable("is-a-directory", f"{path} is a folder.", mend) from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise _unreadable("unreadable-file", f"{path} cannot be read: {reason}.") from None
+    text = decode(data, str(path))
+    return parse_json(text, str(path)) if path.suffix == ".json" else parse_yaml(text, str(path))
+
+
+def _unreadable(code: str, message: str, mend: str | None = None) -> DefinitionError:
+    return DefinitionError([Issue(code, "error", message, None, "", mend)])
+
+
+def _nearest_file(path: FilePath) -> str | None:
+    try:
+        names = [one.name for one in path.parent.iterdir()]
+    except OSError:
+        return f"There is no folder {path.parent} either."
+    near = nearest(path.name, names)
+    return f"Did you mean {path.parent / near}?" if near else None
+
+
+def _stop_at_other_languages(document: Document) -> None:
+    """A journey, or another version of the semantics: nothing else that could be said about it would be right."""
+    value = document.value
+    if "journey" in value and "funnel" not in value:
+        message = "This is a journey; this version of Doorstep reads funnels only."
+        raise DefinitionError([_issue(document, ("journey",), Violation("journey-unsupported", message, ("journey",)))])
+    version = value.get("semantics", SEMANTICS)
+    if type(version) is not int or version != SEMANTICS:
+        message = f"`semantics` is {describe_value(version)}; this version of Doorstep knows semantics 1."
+        mend = "Write semantics: 1, or use a version of Doorstep that knows this one."
+        violation = Violation("semantics-version", message, ("semantics",), mend)
+        raise DefinitionError([*document.issues, _issue(document, ("semantics",), violation)])
+
+
+def _as_written(path: Path, document: Document, written: WrittenOut) -> Path:
+    """Where a path of the unfolded document stands in the document itself; a missing key keeps its name."""
+    origin = written.origin(path)
+    place = settle(origin, document.value)
+    absent = isinstance(origin[-1], str) and (not place or place[-1] != origin[-1])
+    return (*place, origin[-1]) if absent else place
+
+
+def _issue(document: Document, path: Path, violation: Violation) -> Issue:
+    position = document.position(path, key=violation.on_key)
+    return Issue(violation.code, "error", violation.message, position, spell(path), violation.suggestion)
+
+
+__all__ = ["load", "read"]

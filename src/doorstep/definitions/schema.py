@@ -1,0 +1,71 @@
+"""The published JSON Schema of funnel documents, made from the models, so that editors complete and check them.
+
+It describes documents as people write them: short forms, ``optional_between``, and keys that have a default. What the
+models check by code (rules between keys, regular expressions) it leaves to ``doorstep check``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, cast
+
+from doorstep.definitions.durations import PATTERN
+from doorstep.definitions.funnel import Funnel
+from doorstep.definitions.shorthand import OPTIONAL_BETWEEN
+
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+
+_STEP_ID: Final = {
+    "anyOf": [
+        {"type": "integer", "minimum": 0},
+        {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"},
+    ]
+}
+_DURATION: Final = {"type": "string", "pattern": f"^{PATTERN}$"}
+
+
+def json_schema() -> dict[str, Any]:
+    """The schema (JSON Schema draft 2020-12) of a funnel document, in YAML or JSON."""
+    schema = cast("dict[str, Any]", _tidy(Funnel.model_json_schema()))
+    definitions = schema["$defs"]
+    definitions["Step"]["required"] = []
+    definitions["OptionalBetween"] = _optional_between(definitions["Step"])
+    schema["properties"][OPTIONAL_BETWEEN] = {
+        "type": "array",
+        "items": {"$ref": "#/$defs/OptionalBetween"},
+        "description": "Optional steps, each placed between two required ones: short for steps with `optional: true`.",
+    }
+    schema["required"] = [key for key in schema["required"] if key != "funnel"]
+    return {"$schema": DIALECT, "title": "Doorstep funnel", **{key: schema[key] for key in schema if key != "title"}}
+
+
+def _optional_between(step: dict[str, Any]) -> dict[str, Any]:
+    left_out = {"optional", "dedupe", "min_gap", "out_of_order"}
+    properties = {key: value for key, value in step["properties"].items() if key not in left_out}
+    return {
+        "type": "object",
+        "description": "A step that may happen between two required ones; it gates nothing.",
+        "properties": {
+            "after": {**_STEP_ID, "description": "The required step before it."},
+            "before": {**_STEP_ID, "description": "The required step behind it."},
+            **properties,
+            "id": {**_STEP_ID, "description": "Names the step; default: its event."},
+        },
+        "required": ["after", "before"],
+        "additionalProperties": False,
+    }
+
+
+def _tidy(part: object) -> object:
+    """Without titles that only repeat a key."""
+    if isinstance(part, list):
+        return [_tidy(one) for one in part]
+    if not isinstance(part, dict):
+        return part
+    return {
+        key: {name: _tidy(inner) for name, inner in value.items()} if key in {"properties", "$defs"} else _tidy(value)
+        for key, value in part.items()
+        if not (key == "title" and isinstance(value, str))
+    }
+
+
+__all__ = ["json_schema"]
