@@ -1,0 +1,47 @@
+"""Timelines as a person would write them: ``0s signup; 10m verify plan=pro``, and the attempts they give."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from walks import Case, Outcome, case_of
+
+from doorstep.definitions.durations import format_duration, parse_duration
+
+
+def rows_of(timeline: str) -> list[dict[str, Any]]:
+    """The rows of one unit; property values are JSON where they can be, else text."""
+    rows = []
+    for text in filter(None, (part.strip() for part in timeline.split(";"))):
+        at, event, *properties = text.split()
+        row: dict[str, Any] = {"user_id": "u", "event": event, "time": parse_duration(at)}
+        for given in properties:
+            name, _, value = given.partition("=")
+            row[name] = _value(value)
+        rows.append(row)
+    return rows
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def case_from(given: Mapping[str, Any]) -> Case:
+    """A case with the keys ``funnel``, ``timeline`` and any of ``since until as_of first_time``."""
+    options: dict[str, Any] = {
+        name: parse_duration(given[name]) for name in ("since", "until", "as_of") if name in given
+    }
+    options["first_time"] = given.get("first_time", False)
+    return case_of({"count_by": "user_id", **given["funnel"]}, rows_of(given["timeline"]), options)
+
+
+def told(case: Case, outcome: Outcome) -> str:
+    """``completed 2: 0s 10s``: status, steps that count, and when each step was reached."""
+    times = " ".join("-" if at is None else format_duration(at) for at in outcome.times)
+    dropped = " dropped" if outcome.dropped else ""
+    return f"{outcome.status} {outcome.reached}{dropped}: {times}"
