@@ -1,15 +1,19 @@
 """Funnels that give the same number twice, and can say why.
 
-``load`` reads a definition, ``run`` counts it over events, ``explain`` tells one unit's story.
+``load`` reads a definition, ``run`` counts it over events, ``explain`` tells one unit's story, ``run_examples`` runs a
+definition's own tests. What they raise descends from ``DoorstepError``.
 """
 
-from doorstep.definitions.funnel import Funnel
-from doorstep.definitions.reading import load
-from doorstep.errors import DefinitionError, DoorstepError, Issue, RunError, SourceError
-from doorstep.funnels.examples import ExampleResult, run_examples
-from doorstep.funnels.explain import Story, explain
-from doorstep.funnels.result import FunnelResult
-from doorstep.funnels.run import run
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from doorstep.definitions import Funnel, load
+    from doorstep.errors import DefinitionError, DoorstepError, Issue, RunError, SourceError
+    from doorstep.funnels.examples import ExampleResult, run_examples
+    from doorstep.funnels.explain import Story, explain
+    from doorstep.funnels.result import FunnelResult
+    from doorstep.funnels.run import run
 
 __all__ = [
     "DefinitionError",
@@ -26,3 +30,24 @@ __all__ = [
     "run",
     "run_examples",
 ]
+
+_ROOMS = {
+    "doorstep.definitions": ("Funnel", "load"),
+    "doorstep.errors": ("DefinitionError", "DoorstepError", "Issue", "RunError", "SourceError"),
+    "doorstep.funnels.examples": ("ExampleResult", "run_examples"),
+    "doorstep.funnels.explain": ("Story", "explain"),
+    "doorstep.funnels.result": ("FunnelResult",),
+    "doorstep.funnels.run": ("run",),
+}
+
+
+def __getattr__(name: str) -> object:
+    """Imports on first use: checking a definition need not wait for the compiler and the engine."""
+    for room, names in _ROOMS.items():
+        if name in names:
+            return getattr(import_module(room), name)
+    raise AttributeError(f"module 'doorstep' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

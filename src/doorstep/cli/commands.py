@@ -14,12 +14,11 @@ import pyarrow.csv
 import pyarrow.parquet
 import typer
 from pydantic import ByteSize, TypeAdapter, ValidationError
+from rich.text import Text
+from typer.exceptions import TyperException
 
 from doorstep.cli import screens, terminal
 from doorstep.errors import DefinitionError, DoorstepError, Issue, RunError
-
-ClickException: Final = typer.BadParameter.__mro__[2]
-"""The base of usage errors, which typer carries but does not name."""
 
 app: Final = typer.Typer(
     name="doorstep",
@@ -123,7 +122,7 @@ def run(
     else:
         terminal.show(screens.report(result))
     if attempts is not None:
-        terminal.err.print(f"{len(result.matched.attempts):,} attempts written to {attempts}")
+        terminal.say(f"{len(result.matched.attempts):,} attempts written to {attempts}")
 
 
 def _write(table: pa.Table, path: Path) -> None:
@@ -268,7 +267,7 @@ def test(file: File, as_json: AsJson = False) -> None:
     elif results:
         terminal.show(screens.example_results(results))
     else:
-        terminal.err.print(f"{file} has no examples. Add some under `examples:`; they are its tests.")
+        terminal.say(f"{file} has no examples. Add some under `examples:`; they are its tests.")
     if not ok:
         raise typer.Exit(1)
 
@@ -295,7 +294,7 @@ def demo(
     if as_json:
         terminal.show_json({"events": str(path)})
     else:
-        terminal.err.print(f"events written to {path}")
+        terminal.say(f"events written to {path}")
 
 
 def main() -> None:
@@ -307,11 +306,11 @@ def main() -> None:
         code = 1 if isinstance(error, DefinitionError) and sys.argv[1:2] == ["check"] and not _unreadable(error) else 2
     except typer.Abort:
         code = 130
-    except ClickException as error:
-        _fail("usage", error.format_message(), error)
+    except TyperException as error:
+        _fail("usage", str(error), error)
         code = 2
     except KeyboardInterrupt:
-        terminal.err.print("interrupted")
+        terminal.say("interrupted")
         code = 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -333,7 +332,6 @@ def _fail(code: str, message: str, error: Exception) -> None:
     if "--json" in sys.argv:
         terminal.show_json({"error": {"code": code, "message": message}})
     if isinstance(error, DefinitionError):
-        terminal.err.print(screens.findings(error.issues))
+        terminal.say(screens.findings(error.issues))
     else:
-        terminal.err.print(f"[bold red]error[/] {code}: ", end="")
-        terminal.err.print(message, markup=False)
+        terminal.say(Text.assemble(("error", "bold red"), f" {code}: {message}"))

@@ -9,6 +9,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from doorstep.definitions.checklist import Rule
+from doorstep.definitions.funnel import Funnel
+from doorstep.definitions.prose import as_table, describe
 from doorstep.errors import Issue
 from doorstep.funnels.examples import ExampleResult
 from doorstep.funnels.explain import AttemptStory, StepStory, Story
@@ -184,12 +187,16 @@ def _attempt(attempt: AttemptStory) -> RenderableType:
         f", entered {attempt.entered_at}",
         "" if attempt.counted else " (not counted)",
     )
-    parts: list[RenderableType] = [head, Padding(Text(attempt.summary), (0, 0, 0, 2))]
+    parts: list[RenderableType] = [head, _indented(Text(attempt.summary))]
     for step in attempt.steps:
-        parts += [Padding(line, (0, 0, 0, 2)) for line in _step(step)]
+        parts += [_indented(line) for line in _step(step)]
     for row in attempt.next:
-        parts.append(Padding(Text(f"↻ {row.event} at {row.at}: {row.why}"), (0, 0, 0, 2)))
+        parts.append(_indented(Text(f"↻ {row.event} at {row.at}: {row.why}")))
     return Group(*parts)
+
+
+def _indented(line: Text) -> Padding:
+    return Padding(line, (0, 0, 0, 2), expand=False)
 
 
 def _step(step: StepStory) -> Iterable[Text]:
@@ -231,6 +238,40 @@ def findings(issues: Sequence[Issue]) -> RenderableType:
             line += Text(f" {issue.suggestion}", "green")
         lines.append(line)
     return Group(*lines)
+
+
+def checked(funnel: Funnel, name: str, rules: Sequence[Rule], issues: Sequence[Issue]) -> RenderableType:
+    """What a definition declares, what is defaulted and what that means, then the findings."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bright_black")
+    for column in ("rule", "", "means"):
+        table.add_column(column, overflow="fold")
+    topic = ""
+    for rule in rules:
+        shown = Text(rule.topic if rule.topic != topic else "", "bold")
+        topic = rule.topic
+        where = "" if rule.where == "funnel" else f"step {rule.where}: "
+        state = Text(rule.state, "green" if rule.state == "declared" else "yellow")
+        table.add_row(shown, state, f"{where}{rule.means}")
+    errors = sum(issue.level == "error" for issue in issues)
+    verdict = Text(f"{errors} errors", "bold red") if errors else Text("valid", "bold green")
+    head = Text.assemble(
+        (funnel.title or funnel.funnel, "bold"), (f"  {funnel.funnel}@{name[:12]}  ", "bright_black"), verdict
+    )
+    parts: list[RenderableType] = [head, Text(""), table]
+    if issues:
+        parts += [Text(""), findings(issues)]
+    return Group(*parts)
+
+
+def described(funnel: Funnel) -> RenderableType:
+    """The definition in plain words, then its steps as a table."""
+    grid = as_table(funnel)
+    table = Table(box=None, padding=(0, 2, 1, 0), header_style="bold")
+    for column in grid.header:
+        table.add_column(column, overflow="fold")
+    for row in grid.rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return Group(Text(describe(funnel)), Text(""), table)
 
 
 def example_results(results: Sequence[ExampleResult]) -> RenderableType:

@@ -22,6 +22,11 @@ def show(renderable: RenderableType) -> None:
     console.print(renderable)
 
 
+def say(words: RenderableType) -> None:
+    """Anything that is not the answer. Piped, a sentence stays on its line."""
+    err.print(words, soft_wrap=not err.is_terminal, markup=False)
+
+
 def show_json(document: Any) -> None:
     """An answer for a program: exactly one document on standard output."""
     print(json.dumps(document, indent=2, ensure_ascii=False, default=str, allow_nan=False))
