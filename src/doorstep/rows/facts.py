@@ -34,7 +34,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """The same, as counted; ``guarded``: some native times lie outside the years 1 to 9999."""
+    """The same, as counted; ``first_time`` where it is known without a look at the rows."""
 
     rows: int
     unreadable_line: int
@@ -42,6 +42,7 @@ class Count:
     unreadable_time: int
     no_event: int
     last_time: int | None
+    first_time: int | None = None
 
     @property
     def clean(self) -> bool:
@@ -95,7 +96,7 @@ def _from_statistics(connection: duckdb.DuckDBPyConnection, shape: Shape) -> Cou
     for nameless in (f"{shape.event} IS NULL", f"{shape.event} = ''"):
         if connection.execute(f"SELECT 1 FROM {shape.relation} WHERE {nameless} LIMIT 1").fetchone():
             return None
-    return Count(found[0], 0, 0, 0, 0, found[3])
+    return Count(found[0], 0, 0, 0, 0, found[3], found[2])
 
 
 def _by_scan(connection: duckdb.DuckDBPyConnection, shape: Shape) -> Count:

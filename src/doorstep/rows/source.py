@@ -11,13 +11,13 @@ import duckdb
 from doorstep.errors import SourceError
 from doorstep.rows.delimited import read_csv
 from doorstep.rows.duplicates import without_duplicates
-from doorstep.rows.facts import Facts, count
+from doorstep.rows.facts import Count, Facts, count
 from doorstep.rows.files import resolve
 from doorstep.rows.identities import identity_of
 from doorstep.rows.json_lines import read_json
 from doorstep.rows.needs import Needs
 from doorstep.rows.shape import Shape
-from doorstep.rows.times import TimeColumn, check_timezone
+from doorstep.rows.times import FIRST, LAST, TimeColumn, check_timezone
 from doorstep.rows.typed import ArrowStream, as_text, read_frame, read_parquet
 from doorstep.rows.values import Kind, Value
 
@@ -83,7 +83,7 @@ def open_rows(
     usable = shape.relation if counted.clean else f"(SELECT * FROM {shape.relation} WHERE {shape.usable})"
     units = [as_text(shape.values[name]) for name in needs.units]
     shape, duplicates = without_duplicates(connection, shape, usable, units)
-    shape = replace(shape, time=replace(shape.time, guarded=False))
+    shape = replace(shape, time=_settled(shape.time, counted))
     return EventRows(
         relation=shape.relation,
         event=shape.event,
@@ -99,6 +99,12 @@ def open_rows(
         _values=shape.values,
         _facts=counted.facts(shape, duplicates),
     )
+
+
+def _settled(time: TimeColumn, counted: Count) -> TimeColumn:
+    """The time column once unusable rows are gone and its bounds are known."""
+    low, high = counted.first_time, counted.last_time
+    return replace(time, guarded=False, low=FIRST if low is None else low, high=LAST if high is None else high)
 
 
 def _read(

@@ -95,13 +95,16 @@ def _offset(text: str | None) -> int:
 class TimeColumn:
     """The SQL of a time column. ``kind`` says what the raw column holds.
 
-    ``guarded``: values outside the years 1 to 9999 may occur and must be read as null.
+    ``guarded``: values outside the years 1 to 9999 may occur and must be read as null. No readable time is earlier than
+    ``low`` or later than ``high``, where those are known.
     """
 
     raw: str
     kind: str
     zone: str
     guarded: bool = True
+    low: int = FIRST
+    high: int = LAST
 
     @property
     def us(self) -> str:
@@ -111,6 +114,8 @@ class TimeColumn:
 
     def bound(self, operator: str, us: int) -> str:
         """SQL of ``time operator us`` (``>=`` or ``<=``) that a Parquet scan can use to skip row groups."""
+        if us <= self.low if operator == ">=" else us >= self.high:
+            return f"({self.us} IS NOT NULL)" if self.guarded else "true"
         us = max(FIRST - 1, min(LAST + 1, us))
         exact = f"{self.us} {operator} {us}"
         if self.kind == "integer":
