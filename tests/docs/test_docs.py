@@ -1,0 +1,115 @@
+"""Every code block of the docs is executed, in order, page by page, in a directory that holds examples and demo data.
+
+``console`` blocks: lines after ``$`` are run; ``# exit N`` says that another exit code than 0 is meant; output that is
+shown must come (``...`` stands for anything). ``python`` blocks of a page run in one module. ``yaml`` blocks with a
+``rule`` are timelines; others are definitions and must load. ``sh`` blocks are the README's commands, which `.ci/run` runs.
+"""
+
+from __future__ import annotations
+
+import doctest
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from timelines import case_from, told
+from walks import by_kernel
+
+import doorstep
+from doorstep.demo import write
+
+ROOT = Path(__file__).parent.parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The generated events, once."""
+    directory = tmp_path_factory.mktemp("demo")
+    write(directory)
+    return directory
+
+
+@pytest.fixture
+def place(tmp_path: Path, demo: Path) -> Path:
+    """A directory as the docs suppose it."""
+    (tmp_path / "data").symlink_to(demo)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    return tmp_path
+
+
+def _commands(block: str) -> Iterator[tuple[str, str]]:
+    """(command, output shown) of a console block."""
+    for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+        command, _, shown = part.partition("\n")
+        while command.endswith("\\") or command.count("'") % 2:
+            more, _, shown = shown.partition("\n")
+            command += "\n" + more.removeprefix("> ")
+        yield command, shown
+
+
+def _run_console(block: str, place: Path) -> None:
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    for command, shown in _commands(block):
+        expected = int(found[1]) if (found := re.search(r"# exit (\d+)", command)) else 0
+        ran = subprocess.run(
+            command, shell=True, cwd=place, env=environment, capture_output=True, text=True, check=False
+        )
+        assert ran.returncode == expected, f"{command}\n{ran.stdout}\n{ran.stderr}"
+        assert "Traceback" not in ran.stderr
+        if shown.strip():
+            got = "\n".join(line.rstrip() for line in (ran.stdout + ran.stderr).splitlines()) + "\n"
+            same = doctest.OutputChecker().check_output(shown.rstrip() + "\n", got.rstrip() + "\n", doctest.ELLIPSIS)
+            assert same, f"{command}\nshown:\n{shown}\ngot:\n{got}"
+
+
+def _run_yaml(block: str) -> None:
+    document: Any = yaml.safe_load(block)
+    if "rule" in document:
+        case = case_from(document)
+        assert [told(case, one) for one in by_kernel(case)] == document["gives"], document["rule"]
+    else:
+        results = doorstep.run_examples(doorstep.load(document))
+        assert [one.message for one in results if not one.passed] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_code_block_of_a_page_works(page: Path, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader who types what the page says sees what the page says."""
+    monkeypatch.chdir(place)
+    names: dict[str, Any] = {}
+    for language, block in BLOCK.findall(page.read_text("utf-8")):
+        match language:
+            case "console":
+                _run_console(block, place)
+            case "python":
+                exec(compile(block, str(page), "exec"), names)
+            case "yaml":
+                _run_yaml(block)
+            case "sh":
+                assert set(block.split("\n")) - {""} <= {"make run", "make test"}
+            case _:
+                assert language == "text"
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    """No link of the docs is broken."""
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text("utf-8")):
+            assert "://" in target or (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_language_reference_is_what_the_models_say() -> None:
+    """docs/definitions.md is up to date."""
+    made: dict[str, Any] = {}
+    exec(
+        compile((ROOT / "docs" / "make_reference.py").read_text("utf-8"), "make_reference.py", "exec"),
+        {"__name__": "x", "__file__": str(ROOT / "docs" / "make_reference.py"), **made},
+    )
