@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from typing import TYPE_CHECKING
+
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from doorstep.definitions.checklist import Rule
 from doorstep.definitions.funnel import Funnel
 from doorstep.definitions.prose import as_table, describe
 from doorstep.errors import Issue
@@ -17,6 +18,9 @@ from doorstep.funnels.examples import ExampleResult
 from doorstep.funnels.explain import AttemptStory, StepStory, Story
 from doorstep.funnels.figures import Figures, StepFigures
 from doorstep.funnels.result import FunnelResult, instant, percent
+
+if TYPE_CHECKING:
+    from doorstep.definitions.checklist import Rule
 
 BAR = 28
 """Width of a bar, in characters."""

@@ -18,7 +18,7 @@ from doorstep.funnels.bounds import Instant, microseconds_of, zone_of
 from doorstep.funnels.one_unit import Session, UnitEvent, excluded_by, selects, walk_events
 from doorstep.funnels.result import instant
 from doorstep.funnels.run import bounds_of, refuse_impossible
-from doorstep.matching.conditions import refusal
+from doorstep.matching.conditions import look_up, refusal
 from doorstep.matching.plan import FOREVER, Plan, StepPlan, compile_plan
 from doorstep.matching.reference import Attempt, Bounds, Door, Row
 from doorstep.rows import EventRows, open_rows, reading
@@ -126,13 +126,13 @@ def _events(running: Engine, rows: EventRows, funnel: Funnel, unit: str, names: 
     columns = [rows.identity(column) for column in funnel.unit_columns]
     key = f"CAST({columns[0]} AS VARCHAR)"
     wanted: list[str] = [unit]
-    where = f"{key} = $0"
+    where = f"{key} = $p0"
     if len(columns) > 1:
         try:
             wanted = [str(value) for value in json.loads(unit)]
         except (ValueError, TypeError):
             wanted = []
-        where = " AND ".join(f"CAST({column} AS VARCHAR) = ${n}" for n, column in enumerate(columns))
+        where = " AND ".join(f"CAST({column} AS VARCHAR) = $p{n}" for n, column in enumerate(columns))
         if len(wanted) != len(columns):
             shown = json.dumps(list(funnel.unit_columns))
             raise RunError(
@@ -142,9 +142,7 @@ def _events(running: Engine, rows: EventRows, funnel: Funnel, unit: str, names: 
     selects_ = [f"CAST({value.sql} AS VARCHAR)" if value.kind == "json" else value.sql for _, value in places]
     statement = f"SELECT {', '.join([rows.event, rows.time, *selects_])} FROM {rows.relation} WHERE {where}"
     with reading(rows.description):
-        found = running.connection.execute(
-            statement.replace("$", "$p"), {f"p{n}": value for n, value in enumerate(wanted)}
-        ).fetchall()
+        found = running.connection.execute(statement, {f"p{n}": value for n, value in enumerate(wanted)}).fetchall()
     if not found:
         raise RunError(
             "no-such-unit",
@@ -357,18 +355,33 @@ class _Teller:
                 continue
             if door.row is not None and event.time > door.row.time:
                 continue
-            why = self.why_not(attempt, door, step, plan, event, None if index is None else serves.get(index))
+            why = self.elsewhere(attempt, session, event, index) or self.why_not(
+                attempt, door, step, plan, event, None if index is None else serves.get(index)
+            )
             yield Refused(_shown(event.time), event.event, why)
 
-    def why_not(
-        self, attempt: Attempt, door: Door, step: Step, plan: StepPlan, event: UnitEvent, serving: str | None
-    ) -> str:
+    def elsewhere(self, attempt: Attempt, session: Session, event: UnitEvent, index: int | None) -> str | None:
+        """Why the attempt could not even see the row; None when it could."""
         if excluded_by(self.funnel, event) is not None:
             return "`exclude` takes it away: it never counts"
         if event.time > self.bounds.as_of:
             return "it lies after the data horizon (as_of)"
         if event.time < self.bounds.since:
             return "it lies before the range (since)"
+        if index is None:
+            return "it lies in another session"
+        entry = session.events[attempt.entry.index]
+        for name in self.funnel.hold_constant:
+            value, held = look_up(event.properties, name), look_up(entry.properties, name)
+            if value != held:
+                return f"{name} is {value!r}, and is held constant at {held!r}"
+        if attempt.cut_at is not None and event.time >= attempt.cut_at.time:
+            return "the attempt had been cut short by then"
+        return None
+
+    def why_not(
+        self, attempt: Attempt, door: Door, step: Step, plan: StepPlan, event: UnitEvent, serving: str | None
+    ) -> str:
         parts = _selectors(step)
         if not any(selects(part, event) for part in parts):
             told = [refusal(part.condition, event.properties) for part in parts if part.names(event.event)]
@@ -385,8 +398,10 @@ class _Teller:
             return self.too_late(attempt, door, plan, event, previous)
         if self.plan.forbid_ties and event.time == previous.clock:
             return f"it has the same time as {self.label(previous)}, and ties are forbidden"
+        if step.first_time:
+            return "it is not the unit's first such row (first_time)"
         if door.row is None:
-            return "its alternative's own window or an earlier first row (first_time) rules it out"
+            return "it came too late for the alternative that it is"
         return f"another row was taken (dedupe: {step.dedupe})"
 
     def previous(self, attempt: Attempt, door: Door) -> Door:

@@ -1,0 +1,173 @@
+"""The command line keeps its contracts: one JSON document, words on standard error, exit codes, no traceback."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+FUNNEL = """
+funnel: signup
+count_by: user_id
+exclude: [{filters: {staff: true}}]
+reentry: after_completion
+steps:
+  - {event: signup}
+  - {event: verify, window: 7d}
+  - {event: session, window: 3d}
+examples:
+  - {name: fine, events: [{at: 0s, event: signup}, {at: 7d, event: verify}], expect: {reached: 2}}
+"""
+
+EVENTS = """user_id,event,time,staff
+u1,signup,2026-03-01T00:00:00Z,
+u1,verify,2026-03-09T02:00:00Z,
+u2,signup,2026-03-01T00:00:00Z,
+u2,verify,2026-03-02T00:00:00Z,
+u2,session,2026-03-02T12:00:00Z,
+u3,signup,2026-03-01T00:00:00Z,true
+,signup,2026-03-01T00:00:00Z,
+u4,signup,yesterday,
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A directory with a definition and its events."""
+    (tmp_path / "funnel.yaml").write_text(FUNNEL, "utf-8")
+    (tmp_path / "events.csv").write_text(EVENTS, "utf-8")
+    return tmp_path
+
+
+def _doorstep(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).parent / "doorstep"), *arguments]
+    ran = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
+    assert "Traceback" not in ran.stderr
+    return ran
+
+
+def _json(ran: subprocess.CompletedProcess[str]) -> Any:
+    return json.loads(ran.stdout)
+
+
+RUN = ("run", "funnel.yaml", "--events", "events.csv")
+
+
+def test_run_prints_a_report_without_colour_when_piped(place: Path) -> None:
+    """Counts, rates, what was rejected and why; no escape codes."""
+    ran = _doorstep(place, *RUN)
+    assert ran.returncode == 0
+    assert "\x1b" not in ran.stdout
+    for told in ("signup", "100.0 %", "50.0 %", "1 unreadable time", "1 no unit", "median"):
+        assert told in ran.stdout
+
+
+def test_run_json_is_one_document_with_the_contract_s_keys(place: Path) -> None:
+    """The keys of the contract are there, and the counts are right."""
+    ran = _doorstep(place, *RUN, "--json")
+    found = _json(ran)
+    assert {
+        "funnel",
+        "data",
+        "unit",
+        "count",
+        "entered",
+        "completed",
+        "conversion",
+        "open",
+        "steps",
+        "breakdown",
+    } <= set(found)
+    assert {"rows", "matched", "units", "since", "until", "as_of", "rejected"} <= set(found["data"])
+    assert {
+        "id", "name", "count", "from_start", "from_previous", "dropped", "optional", "entered_here",
+        "median_seconds", "p90_seconds", "mean_seconds", "branches",
+    } <= set(found["steps"][0])  # fmt: skip
+    assert [step["count"] for step in found["steps"]] == [2, 1, 1]
+    assert found["data"]["rejected"] == {"unreadable_time": 1, "no_unit": 1}
+
+
+def test_attempts_are_written_with_the_contract_s_columns(place: Path) -> None:
+    """unit, attempt, entered_at, entry_step, status, reached, counted, dropped, then the steps' times."""
+    ran = _doorstep(place, *RUN, "--attempts", "out.parquet", "--json")
+    assert _json(ran)["entered"] == 2
+    table = pq.read_table(place / "out.parquet")
+    assert table.column_names == [
+        "unit", "attempt", "entered_at", "entry_step", "status", "reached", "counted", "dropped", "at_1", "at_2", "at_3",
+    ]  # fmt: skip
+    assert table.column("status").to_pylist() == ["expired", "completed"]
+
+
+def test_explain_names_the_rule_that_refused_a_row(place: Path) -> None:
+    """The late row, how late it was, and the window."""
+    ran = _doorstep(place, "explain", "funnel.yaml", "--events", "events.csv", "--unit", "u1")
+    assert "verify at 2026-03-09 02:00:00 was not taken: it came 8d 2h after signup; the window is 7d" in ran.stdout
+    story = _json(_doorstep(place, "explain", "funnel.yaml", "--events", "events.csv", "--unit", "u1", "--json"))
+    assert story["attempts"][0]["status"] == "expired"
+
+
+def test_check_lists_declared_and_defaulted_rules(place: Path) -> None:
+    """A valid definition: exit 0, and every rule with its state."""
+    found = _json(_doorstep(place, "check", "funnel.yaml", "--json"))
+    assert found["ok"] is True
+    assert {rule["state"] for rule in found["rules"]} == {"declared", "defaulted"}
+
+
+def test_test_passes_and_fails_with_its_exit_code(place: Path) -> None:
+    """0 when every example passes, 1 when one does not."""
+    assert _doorstep(place, "test", "funnel.yaml").returncode == 0
+    (place / "funnel.yaml").write_text(FUNNEL.replace("reached: 2", "reached: 3"), "utf-8")
+    ran = _doorstep(place, "test", "funnel.yaml", "--json")
+    assert ran.returncode == 1
+    assert _json(ran)["ok"] is False
+
+
+WRONG = {
+    "unknown key": ("funnel.yaml", FUNNEL.replace("exclude:", "exlude:"), "exclude"),
+    "65 steps": ("funnel.yaml", "count_by: u\nsteps:\n" + "  - {event: a}\n" * 65, "64"),
+    "zero window": ("funnel.yaml", FUNNEL.replace("7d", "0s"), "0s"),
+    "negative duration": ("funnel.yaml", FUNNEL.replace("window: 7d", "window: -7d"), "-7d"),
+    "bomb": ("funnel.yaml", "a: &a [x, x]\n" + "".join(f"b{n}: &b{n} [*{'a' if n == 0 else f'b{n - 1}'}, *{'a' if n == 0 else f'b{n - 1}'}]\n" for n in range(40)), "error"),
+    "exploding expression": ("funnel.yaml", FUNNEL.replace("event: signup}", "event: signup, filters: {p: {matches: '(a+)+\\1'}}}"), "RE2"),
+    "empty definition": ("funnel.yaml", "", "empty"),
+    "no rows": ("events.csv", "user_id,event,time\n", "no event"),
+    "empty file": ("events.csv", "", "empty"),
+    "no time column": ("events.csv", "user_id,event\nu1,signup\n", "time"),
+    "no unit column": ("events.csv", "userr,event,time\nu1,signup,2026-01-01\n", "user_id"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", sorted(WRONG))
+def test_bad_input_is_one_paragraph_and_exit_code_2(place: Path, what: str) -> None:
+    """What is wrong and the mend, on standard error; nothing on standard output."""
+    name, text, told = WRONG[what]
+    (place / name).write_text(text, "utf-8")
+    ran = _doorstep(place, *RUN)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert told.lower() in ran.stderr.lower()
+    assert "error" in _json(_doorstep(place, *RUN, "--json"))
+
+
+def test_invalid_utf8_and_missing_files_are_told(place: Path) -> None:
+    """Neither shows a traceback; a missing file offers the nearest name."""
+    (place / "funnel.yaml").write_bytes(b"funnel: \xff\xfe")
+    assert _doorstep(place, *RUN).returncode == 2
+    ran = _doorstep(place, "run", "funel.yaml", "--events", "events.csv")
+    assert ran.returncode == 2
+    assert "funnel.yaml" in ran.stderr
+    ran = _doorstep(place, "run", "funnel.yaml")
+    assert ran.returncode == 2
+    assert "--events" in ran.stderr
+
+
+def test_a_million_character_property_is_just_a_property(place: Path) -> None:
+    """It neither fails nor is lost."""
+    row = {"user_id": "u1", "event": "signup", "time": "2026-03-01T00:00:00Z", "note": "x" * 1_000_000}
+    (place / "events.jsonl").write_text(json.dumps(row) + "\n", "utf-8")
+    found = _json(_doorstep(place, "run", "funnel.yaml", "--events", "events.jsonl", "--json"))
+    assert found["entered"] == 1
