@@ -307,7 +307,7 @@ def main() -> None:
     except typer.Abort:
         code = 130
     except TyperException as error:
-        _fail("usage", str(error), error)
+        _fail("usage", getattr(error, "format_message", error.__str__)(), error)
         code = 2
     except KeyboardInterrupt:
         terminal.say("interrupted")

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from os import PathLike
+from pathlib import Path
 from typing import Any, Final
-
-from doorstep.definitions.reading import load
 
 from doorstep.definitions.durations import format_duration
 from doorstep.definitions.funnel import Funnel, Selector, SessionOf, Step, branch_label
+from doorstep.definitions.reading import load
 from doorstep.engines.duckdb import Engine, engine, needs_of
 from doorstep.errors import RunError
 from doorstep.funnels.bounds import Instant, microseconds_of, zone_of
@@ -85,7 +84,7 @@ class Story:
 
 
 def explain(
-    funnel: Funnel | str | PathLike[str] | Mapping[str, Any],
+    funnel: Funnel | str | Path | Mapping[str, object],
     source: object,
     unit: str,
     *,

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from os import PathLike
-from typing import Any
-
-from doorstep.definitions.identity import definition_hash
-from doorstep.definitions.reading import load
+from pathlib import Path
 
 from doorstep.definitions.conditions import Condition
 from doorstep.definitions.funnel import Funnel
+from doorstep.definitions.identity import definition_hash
+from doorstep.definitions.reading import load
 from doorstep.engines.conditions import impossible
 from doorstep.engines.duckdb import Matched, Progress, engine, match, needs_of
 from doorstep.errors import RunError, SourceError
@@ -26,7 +24,7 @@ MOST_GROUPS = 1_000
 
 
 def run(
-    funnel: Funnel | str | PathLike[str] | Mapping[str, Any],
+    funnel: Funnel | str | Path | Mapping[str, object],
     source: object,
     *,
     since: Instant = None,
