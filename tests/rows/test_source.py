@@ -20,7 +20,7 @@ from doorstep.errors import SourceError
 from doorstep.rows import Needs, open_rows
 
 if TYPE_CHECKING:
-    from tests.rows.conftest import Reader
+    from rows.conftest import Reader
 
 NOON = 1_772_971_200_000_000
 """2026-03-08T12:00:00Z"""

@@ -17,7 +17,7 @@ from typing import Final, assert_never
 
 import re2
 
-from doorstep.definitions.conditions import All, AnyOf, Condition, Not, Operator, Scalar, Test
+from doorstep.definitions.conditions import All, AnyOf, Condition, Not, Operator, Scalar, Test, properties_of
 from doorstep.matching.plan import Question
 from doorstep.rows.paths import find
 from doorstep.rows.times import instant, microseconds
@@ -165,29 +165,31 @@ def refusal(condition: Condition, properties: Properties) -> str | None:
         case AnyOf():
             return ", and ".join(found for part in condition.of if (found := refusal(part, properties))) or "no way"
         case Not():
-            tests = ", ".join(sorted(_names(condition.of)))
-            return f"it meets what the filter rules out ({tests})"
-
-
-def _names(condition: Condition) -> set[str]:
-    match condition:
-        case Test():
-            return {condition.property}
-        case Not():
-            return _names(condition.of)
-        case All() | AnyOf():
-            return set().union(*(_names(part) for part in condition.of))
+            return f"it meets what the filter rules out ({', '.join(sorted(properties_of(condition.of)))})"
 
 
 def _refused(test: Test, value: object) -> str:
     if value is None:
         return f"{test.property} is missing"
     if test.operator == "exists":
-        return f"{test.property} is {value!r}, and should be missing"
-    shown = repr(value) if len(repr(value)) <= 80 else repr(value)[:77] + "..."
-    if test.operator in ("in", "not_in"):
-        listed = ", ".join(repr(one) for one in test.operand)
-        word = "not" if test.operator == "in" else "one of" if len(test.operand) > 1 else "just"
-        one_of = "one of " if test.operator == "in" and len(test.operand) > 1 else ""
-        return f"{test.property} is {shown}, {word} {one_of}{listed}"
-    return f"{test.property} is {shown}, {_SAYS[test.operator]} {test.operand[0]!r}"
+        return f"{test.property} is {_shown(value)}, and should be missing"
+    wanted = ", ".join(_shown(one) for one in test.operand)
+    several = "one of " if len(test.operand) > 1 else ""
+    match test.operator:
+        case "in":
+            says = f"not {several}{wanted}"
+        case "not_in":
+            says = f"{several or 'just '}{wanted}"
+        case _:
+            says = f"{_SAYS[test.operator]} {wanted}"
+    return f"{test.property} is {_shown(value)}, {says}"
+
+
+def _shown(value: object) -> str:
+    """A value as a document writes it, cut when it is long."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, date):
+        return value.isoformat()
+    text = repr(value[:80] if isinstance(value, str) else value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -35,17 +35,18 @@ def read_csv(
     known = tuple(dict.fromkeys(name for _, header in headers.values() for name in header))
     typed = dict.fromkeys(known, VARCHAR)
     names = match_names(known, columns, files.description)
+    event = as_text(places(require(names, EVENT, known, files.description), typed))
+    time = quoting.identifier(require(names, TIME, known, files.description))
     refuse_traits(needs, known)
     values = {name: places(names.of(name), typed) for name in needs.names}
     for name in needs.identities:
         if not values[name]:
             raise no_unit_column(name, names, known, files.description)
-    time = quoting.identifier(require(names, TIME, known, files.description))
     message_id = names.theirs.get(MESSAGE_ID)
     rejects = fresh_name("rejects")
     shape = Shape(
         relation="",
-        event=as_text(places(require(names, EVENT, known, files.description), typed)),
+        event=event,
         time=TimeColumn(time, "csv", zone),
         given=f"({time} IS NOT NULL)",
         message_id=None if message_id is None else as_text(places(message_id, typed)),
@@ -64,15 +65,17 @@ def _header(path: str) -> tuple[str, tuple[str, ...]]:
     """The delimiter and the column names, from the first line."""
     opener = gzip.open if path.lower().endswith(".gz") else open
     try:
-        with opener(path, "rt", encoding="utf-8-sig", newline="") as lines:
+        with opener(path, "rt", encoding="utf-8-sig", errors="replace", newline="") as lines:
             first = lines.readline(_LONGEST_LINE)
             delimiter = max(_DELIMITERS, key=lambda mark: (first.count(mark), -_DELIMITERS.index(mark)))
             lines.seek(0)
             names = next(csv.reader(lines, delimiter=delimiter), [])
-    except (UnicodeDecodeError, OSError, EOFError, csv.Error) as error:
+    except (OSError, EOFError, csv.Error) as error:
         raise SourceError(
-            "unreadable", f"{path} cannot be read as CSV in UTF-8: {error}. Save it as UTF-8 and try again."
+            "unreadable", f"{path} cannot be read as CSV: {error}. Check that the file is whole."
         ) from None
+    if any("\N{REPLACEMENT CHARACTER}" in name for name in names):
+        raise SourceError("unreadable", f"the first line of {path} is not UTF-8. Save the file as UTF-8 and try again.")
     unique: dict[str, None] = {}
     for position, name in enumerate(names, start=1):
         unique[name or f"column {position}"] = None

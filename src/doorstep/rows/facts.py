@@ -102,8 +102,8 @@ def _from_statistics(connection: duckdb.DuckDBPyConnection, shape: Shape) -> Cou
 def _by_scan(connection: duckdb.DuckDBPyConnection, shape: Shape) -> Count:
     nameless = "(event IS NULL OR event = '')"
     found = connection.execute(
-        f"SELECT count(*), count_if(NOT readable), count_if(readable AND NOT given),"
-        f" count_if(readable AND given AND time IS NULL), count_if(time IS NOT NULL AND {nameless}),"
+        "SELECT count(*), count(*) FILTER (NOT readable), count(*) FILTER (readable AND NOT given),"
+        f" count(*) FILTER (readable AND given AND time IS NULL), count(*) FILTER (time IS NOT NULL AND {nameless}),"
         f" max(time) FILTER (NOT {nameless}) FROM (SELECT {shape.readable or 'true'} AS readable,"
         f" {shape.given} AS given, {shape.time.us} AS time, {shape.event} AS event FROM {shape.relation})"
     ).fetchone()

@@ -116,13 +116,14 @@ class TimeColumn:
         """SQL of ``time operator us`` (``>=`` or ``<=``) that a Parquet scan can use to skip row groups."""
         if us <= self.low if operator == ">=" else us >= self.high:
             return f"({self.us} IS NOT NULL)" if self.guarded else "true"
-        us = max(FIRST - 1, min(LAST + 1, us))
+        if us > self.high if operator == ">=" else us < self.low:
+            return "false"
         exact = f"{self.us} {operator} {us}"
         if self.kind == "integer":
             return f"({self.raw} {operator} {us})" if not self.guarded else f"({self.raw} {operator} {us} AND {exact})"
         if self.kind not in {"timestamp", "timestamptz", "timestamp_ns"}:
             return f"({exact})"
-        local = self.kind == "timestamp" and self.zone != "UTC"
+        local = self.kind != "timestamptz" and self.zone != "UTC"
         nano = self.kind == "timestamp_ns"
         slack = 2 * _DAY if local else 1_000 if nano else 0
         coarse = self._literal(us - slack if operator == ">=" else us + slack)

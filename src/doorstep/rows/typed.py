@@ -73,6 +73,8 @@ def _typed(
         columns = dict(zip(table.columns, table.types, strict=True))
     known = tuple(columns)
     names = match_names(known, declared, description)
+    event = event_of(require(names, EVENT, known, description), columns)
+    time = time_of(require(names, TIME, known, description), columns, zone)
     refuse_traits(needs, known)
     values = {name: places(names.of(name), columns) for name in needs.names}
     for name in needs.identities:
@@ -81,8 +83,8 @@ def _typed(
     message_id = names.theirs.get(MESSAGE_ID)
     return Shape(
         relation=relation,
-        event=event_of(require(names, EVENT, known, description), columns),
-        time=(time := time_of(require(names, TIME, known, description), columns, zone)),
+        event=event,
+        time=time,
         given=f"({time.raw} IS NOT NULL)",
         message_id=None if message_id is None else as_text(places(message_id, columns)),
         digest=f"md5(to_json({_whole(columns)})::VARCHAR)",
