@@ -96,8 +96,8 @@ def explain(
     columns: Mapping[str, str] | None = None,
     source_timezone: str = "UTC",
 ) -> Story:
-    """Tells the story of one unit in a run with the same arguments (see `run`). ``unit`` is as in `attempts`, the name of
-    a session or of its unit. RunError ``no-such-unit`` when no row belongs to it.
+    """Tells the story of one unit in a run with the same arguments (see `run`). ``unit`` is as in `attempts`, the name
+    of a session or of its unit. RunError ``no-such-unit`` when no row belongs to it.
     """
     definition = funnel if isinstance(funnel, Funnel) else load(funnel)
     zone = zone_of(timezone)
