@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 from doorstep.definitions.document import Path
 from doorstep.definitions.filters import Filters, Operators
 from doorstep.definitions.funnel import ExampleEvent, Funnel
+from doorstep.definitions.quoting import cut, quoted
 from doorstep.definitions.rules.violation import Violation
 from doorstep.errors import nearest
 
@@ -37,7 +38,6 @@ CODES: Final = {
     "string_too_short": "empty-text",
     "string_too_long": "bad-name",
     "too_short": "empty-list",
-    "too_long": "too-many-steps",
     "greater_than_equal": "bad-number",
 }
 """Error type → code; every other is a `wrong-type`."""
@@ -83,12 +83,12 @@ TAKES: Final = {
 def complaints(errors: Iterable[ErrorDetails], value: Mapping[str, object]) -> tuple[Violation, ...]:
     """What is wrong with ``value``, once a place: of a union's many complaints the one that says most is kept."""
     found = [(settle(error["loc"], value, missing=error["type"] == "missing"), error) for error in errors]
-    paths = {path for path, _ in found}
+    holders = {path[:length] for path, _ in found for length in range(len(path))}
     places: dict[Path, list[ErrorDetails]] = {}
     for path, error in found:
-        if not any(len(other) > len(path) and other[: len(path)] == path for other in paths):
+        if path not in holders:
             places.setdefault(path, []).append(error)
-    told = [_violation(path, _most_telling(several), value) for path, several in places.items()]
+    told = [_violation(path, _most_telling(several)) for path, several in places.items()]
     renamed = {(one.path[:-1], one.suggestion) for one in told if one.code == "unknown-key"}
     return tuple(
         one
@@ -148,48 +148,59 @@ def _most_telling(errors: list[ErrorDetails]) -> ErrorDetails:
     return min(errors, key=lambda error: (error["type"] not in OWN, error["type"] not in CODES))
 
 
-def _violation(path: Path, error: ErrorDetails, value: Mapping[str, object]) -> Violation:
+def _violation(path: Path, error: ErrorDetails) -> Violation:
     kind = error["type"]
     code = CODES.get(kind, "wrong-type")
     if kind in OWN:
-        message, _, mend = error["msg"].partition(". ")
-        return Violation(code, _sentence(message), path, _nearer(kind, error) or mend or None)
-    name = _name(path)
+        return _in_own_words(code, path, error)
+    name, given = _name(path), quoted(error["input"])
     match code:
         case "unknown-key":
             return _unknown_key(path)
+        case "missing-key" if isinstance(path[-1], int):
+            return Violation("wrong-type", f"`{name}` takes {_takes(name)}.", path[:-1])
         case "missing-key":
-            return Violation(code, f"`{path[-1]}` is missing{_in(path[:-1])}.", path, _give(path))
+            return Violation(code, f"`{path[-1]}` is missing from {_holder(path[:-1])}.", path, _give(path))
         case "bad-choice":
             choices = str(error.get("ctx", {}).get("expected", "")).replace("'", "")
             near = nearest(str(error["input"]), choices.replace(" or ", ", ").split(", "))
-            mend = f"Did you mean {near}?" if near else f"Write {choices}."
-            return Violation(code, f"`{error['input']}` is not a choice for `{name}`.", path, mend)
+            offer = f"Did you mean {near}?" if near else f"Write {choices}."
+            return Violation(code, f"{given} is not a choice for `{name}`.", path, offer)
         case "bad-name":
-            mend = "Use lower-case letters, digits, `-` and `_`, at most 100, beginning with a letter or a digit."
-            return Violation(code, f"`{error['input']}` cannot name a funnel.", path, mend)
+            rule = "Use lower-case letters, digits, `-` and `_`, at most 100, beginning with a letter or a digit."
+            return Violation(code, f"{given} cannot name a funnel.", path, rule)
         case "empty-text":
             return Violation(code, f"`{name}` holds an empty text.", path, f"Write {_takes(name)}.")
         case "empty-list":
             return Violation(code, f"`{name}` is {_extent(error)}.", path, f"It takes {_takes(name)}.")
-        case "too-many-steps" if path == ("steps",):
-            count = len(error["input"])
-            message = f"The funnel has {count} steps; at most 64 are possible."
-            return Violation(code, message, path, "Cut it in two, or leave steps out.")
         case "bad-number":
             return Violation(code, f"`{name}` cannot be negative.", path)
         case _:
             was = describe_value(error["input"])
-            return Violation("wrong-type", f"`{name}` takes {_takes(name)}, not {was}.", path)
+            if isinstance(path[-1], int):
+                return Violation("wrong-type", f"`{name}` takes {_takes(name)}; this one is {was}.", path)
+            listed = isinstance(error["input"], dict) and _takes(name).startswith("a list")
+            mend = "Put a dash before it, or brackets around it." if listed else None
+            return Violation("wrong-type", f"`{name}` takes {_takes(name)}, not {was}.", path, mend)
+
+
+def _in_own_words(code: str, path: Path, error: ErrorDetails) -> Violation:
+    """The first sentence says what is wrong and the rest is the mend; a quoted text may hold full stops itself."""
+    text = error["msg"]
+    end = text.find(". ", len(str(error.get("ctx", {}).get("text", "")))) if error["type"] != "expression" else -1
+    message, mend = (text, "") if end < 0 else (text[:end], text[end + 2 :])
+    return Violation(code, _sentence(message), path, _nearer(error) or mend or None)
 
 
 def _unknown_key(path: Path) -> Violation:
     key, known = str(path[-1]), known_keys(path[:-1])
     if path[:-1] == ():
         known = sorted({*known, "optional_between"})
-    near = nearest(key, known) or next((one for one in known if one.replace("_", "") == key.replace("_", "")), None)
+    near = nearest(key, known)
     mend = f"Did you mean `{near}`?" if near else f"The keys here are {', '.join(known)}." if known else None
-    return Violation("unknown-key", f"`{key}` is not a key{_in(path[:-1])}.", path, mend, on_key=True)
+    what = "an operator for" if "starts_with" in known else "a key of"
+    message = f"`{cut(key)}` is not {what} {_holder(path[:-1])}."
+    return Violation("unknown-key", message, path, mend, on_key=True)
 
 
 def _name(path: Path) -> str:
@@ -197,12 +208,12 @@ def _name(path: Path) -> str:
     return next((part for part in reversed(path) if isinstance(part, str)), "the document")
 
 
-def _in(path: Path) -> str:
-    names = {"steps": "a step", "any_of": "an alternative", "reentry": "`reentry`", "exclude": "an exclusion"}
+def _holder(path: Path) -> str:
+    """What the mapping at ``path`` is."""
     if not path:
-        return " of a funnel"
+        return "a funnel"
     key = _name(path)
-    return f" of {names.get(key, f'`{key}`')}"
+    return {"steps": "a step", "any_of": "an alternative", "exclude": "an exclusion"}.get(key, f"`{cut(key)}`")
 
 
 def _give(path: Path) -> str | None:
@@ -221,9 +232,9 @@ def _extent(error: ErrorDetails) -> str:
     return "empty" if not error["input"] else "too short"
 
 
-def _nearer(kind: str, error: ErrorDetails) -> str | None:
+def _nearer(error: ErrorDetails) -> str | None:
     """For a misspelt word among words: the word that was meant."""
-    text = error["input"]
+    text, kind = error["input"], error["type"]
     if not isinstance(text, str):
         return None
     words: tuple[str, ...] = ()
@@ -251,9 +262,9 @@ def describe_value(value: object) -> str:
         case bool():
             return str(value).lower()
         case int() | float():
-            return f"the number {value}"
+            return f"the number {cut(str(value))}"
         case str():
-            return f"the text {value[:40]!r}"
+            return f"the text {quoted(value)}"
         case list() | tuple():
             return "a list"
         case _:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -63,15 +63,15 @@ class Document:
             node, place = node.parts[part], node.keys.get(str(part))
         return place if key and place else node.position
 
-    def order(self, path: Path) -> tuple[int, ...]:
-        """Sorts paths by where they stand in the document; a missing key stands where its holder begins."""
-        node, order = self.root, []
-        for part in path:
-            if part not in node.parts:
-                break
-            order.append(list(node.parts).index(part))
-            node = node.parts[part]
-        return tuple(order)
+    def paths(self) -> Iterator[Path]:
+        """Every path there is, in document order. Aliases are walked as if they were written out."""
+        yield from _paths(self.root, ())
+
+
+def _paths(node: Node, path: Path) -> Iterator[Path]:
+    yield path
+    for part, inner in node.parts.items():
+        yield from _paths(inner, (*path, part))
 
 
 class Nodes:

@@ -11,6 +11,8 @@ from typing import Annotated, Final
 from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from doorstep.definitions.quoting import quoted
+
 MICROSECONDS: Final = {
     "w": 604_800_000_000,
     "d": 86_400_000_000,
@@ -31,7 +33,7 @@ def parse_duration(text: object) -> int:
     """Microseconds in ``text``; raises a pydantic error with code ``duration`` when it is not a duration."""
     if not isinstance(text, str) or not _WHOLE.fullmatch(text):
         raise PydanticCustomError(
-            "duration", "{text} is not a duration. {remedy}", {"text": repr(text), "remedy": _REMEDY}
+            "duration", "{text} is not a duration. {remedy}", {"text": quoted(text), "remedy": _REMEDY}
         )
     parts = _PART.findall(text)
     if max(len(count) for count, _ in parts) > 12:
@@ -39,7 +41,7 @@ def parse_duration(text: object) -> int:
     else:
         total = sum(int(count) * MICROSECONDS[unit] for count, unit in parts)
     if total > LONGEST:
-        raise PydanticCustomError("duration", "{text} is longer than a century (36525d).", {"text": repr(text)})
+        raise PydanticCustomError("duration", "{text} is longer than a century (36525d).", {"text": quoted(text)})
     return total
 
 
@@ -50,7 +52,7 @@ def parse_positive_duration(text: object) -> int:
         raise PydanticCustomError(
             "duration",
             "{text} is no time at all. Give at least 1s, or leave the key out.",
-            {"text": repr(text)},
+            {"text": quoted(text)},
         )
     return total
 

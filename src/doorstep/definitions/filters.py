@@ -13,6 +13,8 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     StrictBool,
     StrictFloat,
     StrictInt,
@@ -20,7 +22,8 @@ from pydantic import (
     Tag,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from doorstep.definitions.conditions import (
     ALWAYS,
@@ -33,6 +36,7 @@ from doorstep.definitions.conditions import (
     Test,
     scalar_key,
 )
+from doorstep.definitions.quoting import quoted
 
 
 class Model(BaseModel):
@@ -72,7 +76,7 @@ def _expression(value: object) -> object:
             raise PydanticCustomError(
                 "expression",
                 "{text} is not a regular expression that runs in linear time (RE2): {reason}.",
-                {"text": repr(value[:80]), "reason": reason},
+                {"text": quoted(value), "reason": reason},
             ) from None
     return value
 
@@ -83,45 +87,71 @@ Ordered = Annotated[StrictInt | StrictFloat | StrictStr, BeforeValidator(_litera
 Expression = Annotated[StrictStr, BeforeValidator(_expression)]
 
 
+class _Given:
+    """A key that may be left out but, once written, has a value."""
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(_given, handler(source))
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        schema = handler(core)
+        return {"anyOf": [one for one in schema["anyOf"] if one != {"type": "null"}]}
+
+
+def _given(value: object) -> object:
+    if value is None:
+        raise PydanticCustomError(
+            "empty",
+            "nothing is given here. Give it a value, or leave the key out; {example} is the test for a missing one.",
+            {"example": "{exists: false}"},
+        )
+    return value
+
+
+GIVEN: Final = _Given()
+
+
 class Operators(Model):
     """Tests of one property; all given must hold."""
 
-    eq: Literal_ | None = Field(default=None, description="Equals this value, of this type.")
-    ne: Literal_ | None = Field(default=None, description="Is present and does not equal this value.")
-    in_: tuple[Literal_, ...] | None = Field(default=None, alias="in", min_length=1, description="Equals one of these.")
-    not_in: tuple[Literal_, ...] | None = Field(
+    eq: Annotated[Literal_ | None, GIVEN] = Field(default=None, description="Equals this value, of this type.")
+    ne: Annotated[Literal_ | None, GIVEN] = Field(default=None, description="Is present and does not equal this value.")
+    in_: Annotated[tuple[Literal_, ...] | None, GIVEN] = Field(
+        default=None, alias="in", min_length=1, description="Equals one of these."
+    )
+    not_in: Annotated[tuple[Literal_, ...] | None, GIVEN] = Field(
         default=None, min_length=1, description="Is present and equals none of these."
     )
-    gt: Ordered | None = Field(default=None, description="Greater than; numbers with numbers, texts with texts.")
-    gte: Ordered | None = Field(default=None, description="Greater than or equal.")
-    lt: Ordered | None = Field(default=None, description="Less than.")
-    lte: Ordered | None = Field(default=None, description="Less than or equal.")
-    between: tuple[Ordered, Ordered] | None = Field(
+    gt: Annotated[Ordered | None, GIVEN] = Field(
+        default=None, description="Greater than; numbers with numbers, texts with texts."
+    )
+    gte: Annotated[Ordered | None, GIVEN] = Field(default=None, description="Greater than or equal.")
+    lt: Annotated[Ordered | None, GIVEN] = Field(default=None, description="Less than.")
+    lte: Annotated[Ordered | None, GIVEN] = Field(default=None, description="Less than or equal.")
+    between: Annotated[tuple[Ordered, Ordered] | None, GIVEN] = Field(
         default=None, description="From the first to the second, both included."
     )
-    contains: StrictStr | None = Field(default=None, description="A text that has this text in it.")
-    starts_with: StrictStr | None = Field(default=None, description="A text that begins with this text.")
-    ends_with: StrictStr | None = Field(default=None, description="A text that ends with this text.")
-    matches: Expression | None = Field(
+    contains: Annotated[StrictStr | None, GIVEN] = Field(default=None, description="A text that has this text in it.")
+    starts_with: Annotated[StrictStr | None, GIVEN] = Field(
+        default=None, description="A text that begins with this text."
+    )
+    ends_with: Annotated[StrictStr | None, GIVEN] = Field(default=None, description="A text that ends with this text.")
+    matches: Annotated[Expression | None, GIVEN] = Field(
         default=None, description="A text in which this regular expression (RE2) finds a match."
     )
-    exists: StrictBool | None = Field(default=None, description="Whether the property is present and not null.")
+    exists: Annotated[StrictBool | None, GIVEN] = Field(
+        default=None, description="Whether the property is present and not null."
+    )
 
     @model_validator(mode="before")
     @classmethod
-    def _some_and_no_null(cls, value: object) -> object:
-        if isinstance(value, dict):
-            if not value:
-                raise PydanticCustomError(
-                    "empty",
-                    "no operator is given. Write one of {operators}.",
-                    {"operators": ", ".join(field.alias or name for name, field in cls.model_fields.items())},
-                )
-            for key, operand in value.items():
-                if operand is None:
-                    _literal(operand)
-                if key in {"in", "not_in"} and operand == []:
-                    raise PydanticCustomError("empty", "an empty list can never hold a value.")
+    def _some(cls, value: object) -> object:
+        if value == {}:
+            raise PydanticCustomError(
+                "empty",
+                "no operator is given. Write one of {operators}.",
+                {"operators": ", ".join(field.alias or name for name, field in cls.model_fields.items())},
+            )
         return value
 
     def tests(self, property_name: str) -> Iterable[Test]:
@@ -169,8 +199,6 @@ PropertyTest = Annotated[
     Discriminator(_form),
 ]
 
-GROUPS: Final = ("all", "any", "not")
-
 
 class Filters(Model):
     """Property → test; all must hold. ``all``, ``any`` and ``not`` combine filters."""
@@ -178,26 +206,17 @@ class Filters(Model):
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, PropertyTest] = Field(init=False)
 
-    all_: tuple[Filters, ...] | None = Field(default=None, alias="all", description="Every one of these filters holds.")
-    any_: tuple[Filters, ...] | None = Field(
+    all_: Annotated[tuple[Filters, ...] | None, GIVEN] = Field(
+        default=None, alias="all", description="Every one of these filters holds."
+    )
+    any_: Annotated[tuple[Filters, ...] | None, GIVEN] = Field(
         default=None, alias="any", min_length=1, description="At least one of these filters holds."
     )
-    not_: Filters | None = Field(
+    not_: Annotated[Filters | None, GIVEN] = Field(
         default=None,
         alias="not",
         description="This filter does not hold; true where the property is missing.",
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _groups_are_not_null(cls, value: object) -> object:
-        if isinstance(value, dict):
-            for key in GROUPS:
-                if key in value and value[key] is None:
-                    raise PydanticCustomError(
-                        "empty", "`{key}` is empty. Give it filters, or leave the key out.", {"key": key}
-                    )
-        return value
 
     @property
     def condition(self) -> Condition:

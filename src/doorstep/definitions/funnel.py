@@ -27,6 +27,7 @@ from pydantic_core import CoreSchema, PydanticCustomError
 from doorstep.definitions.conditions import Condition
 from doorstep.definitions.durations import PATTERN, Duration, DurationOrZero
 from doorstep.definitions.filters import Filters, Model
+from doorstep.definitions.quoting import quoted
 from doorstep.definitions.windows import Windows
 
 Ending = Literal["completed", "expired", "excluded"]
@@ -43,7 +44,7 @@ def _step_id(value: object) -> object:
         raise PydanticCustomError(
             "step_id",
             "{text} cannot be a step's id. Use a number or a short word of letters, digits, `_`, `-` and `.`.",
-            {"text": repr(value)},
+            {"text": quoted(value)},
         )
     return value
 
@@ -65,13 +66,13 @@ def _event_names(value: object) -> object:
                 raise PydanticCustomError(
                     "event",
                     "{text} is not an event name. Names are non-empty texts; quote one that looks like a number.",
-                    {"text": repr(name)},
+                    {"text": quoted(name)},
                 )
         return (ANY_EVENT,) if ANY_EVENT in names else tuple(sorted(set(names)))
     raise PydanticCustomError(
         "event",
         '{text} is not an event name. Write a name, a list of names, or "*" for every event.',
-        {"text": repr(value)},
+        {"text": quoted(value)},
     )
 
 
@@ -188,7 +189,7 @@ class Step(Selector):
         raise PydanticCustomError(
             "first_time",
             "{text} is not a choice for first_time. Write true, false or matching.",
-            {"text": repr(value)},
+            {"text": quoted(value)},
         )
 
     @property
@@ -270,7 +271,7 @@ def _unfold_reentry(value: object) -> object:
             "reentry",
             "{text} is not a form of re-entry. Write never, always, after_completion, after_timeout, "
             "no_within_<duration>, an object of conditions, or a list of objects.",
-            {"text": repr(value)},
+            {"text": quoted(value)},
         )
     if isinstance(value, dict):
         return [value]
@@ -352,7 +353,7 @@ def _entry(value: object) -> object:
         raise PydanticCustomError(
             "entry",
             "{text} is not an entry rule. Write step1_only, any_step, or a list of step ids.",
-            {"text": repr(value)},
+            {"text": quoted(value)},
         )
     return value
 

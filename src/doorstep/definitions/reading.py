@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Final
 
@@ -13,12 +13,15 @@ from doorstep.definitions.document import MOST_BYTES, Document, Path, decode, fr
 from doorstep.definitions.funnel import Funnel
 from doorstep.definitions.json_text import parse_json
 from doorstep.definitions.rules import Violation, broken_rules
+from doorstep.definitions.salvage import beside_the_faults
 from doorstep.definitions.shorthand import WrittenOut, written_out
 from doorstep.definitions.yaml_text import parse_yaml
 from doorstep.errors import DefinitionError, Issue, nearest
 
 SEMANTICS: Final = 1
 """The version of the semantics that this program implements."""
+
+MOST_ISSUES: Final = 200
 
 _ENDINGS: Final = (".yaml", ".yml", ".json")
 
@@ -39,18 +42,42 @@ def read(document: Document, *, name: str) -> Funnel:
     """The funnel that a document defines; ``name`` is taken when it has no ``funnel``."""
     _stop_at_other_languages(document)
     written = written_out(document.value, name)
-    found: list[tuple[Path, Violation]] = [(one.path, one) for one in written.violations]
+    funnel, violations = _judged(written)
+    issues = [
+        *document.issues,
+        *(_issue(document, _as_written(one.path, document, written), one) for one in violations),
+    ]
+    if funnel is None or issues:
+        raise DefinitionError(_in_order(document, issues))
+    return funnel
+
+
+def _judged(written: WrittenOut) -> tuple[Funnel | None, Sequence[Violation]]:
+    """The funnel, if the types of its parts are right, and everything that is wrong (of far too much: just that)."""
+    if any(one.code == "too-many-steps" for one in written.violations):
+        return None, written.violations
     try:
         funnel = Funnel.model_validate(written.value)
-        violations = broken_rules(funnel)
     except ValidationError as error:
-        violations = complaints(error.errors(include_url=False), written.value)
-    found += [(_as_written(one.path, document, written), one) for one in violations]
-    found.sort(key=lambda one: document.order(one[0]))
-    issues = [*document.issues, *(_issue(document, path, one) for path, one in found)]
-    if issues:
-        raise DefinitionError(issues)
-    return funnel
+        faults = complaints(error.errors(include_url=False), written.value)
+        return None, [*written.violations, *faults, *beside_the_faults(written.value, faults)]
+    return funnel, [*written.violations, *broken_rules(funnel)]
+
+
+def _in_order(document: Document, issues: Sequence[Issue]) -> list[Issue]:
+    """Issues in document order, each once, and not more of them than anyone would read."""
+    order = {spell(path): index for index, path in enumerate(document.paths())}
+
+    def key(issue: Issue) -> tuple[int, int, int]:
+        place = issue.position
+        path = issue.path if issue.path in order else issue.path.rpartition(".")[0]
+        return (place.line, place.column, 0) if place else (0, 0, order.get(path, 0))
+
+    listed = sorted(dict.fromkeys(issues), key=key)
+    if len(listed) > MOST_ISSUES:
+        more = len(listed) - MOST_ISSUES
+        listed = [*listed[:MOST_ISSUES], Issue("more-issues", "note", f"There are {more:,} more issues.")]
+    return listed
 
 
 def _document(path: FilePath) -> Document:

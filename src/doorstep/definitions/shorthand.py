@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from doorstep.definitions.document import Path
+from doorstep.definitions.funnel import MOST_STEPS
 from doorstep.definitions.rules.violation import Violation
 from doorstep.errors import nearest
 
@@ -44,12 +45,17 @@ def slug(name: str) -> str:
 def written_out(value: Mapping[str, object], name: str) -> WrittenOut:
     """The document with nothing left to the position of things; ``name`` is taken when it has no ``funnel``."""
     document = {"funnel": slug(name), **value}
+    between = document.pop(OPTIONAL_BETWEEN, [])
     steps = document.get("steps")
     if not isinstance(steps, list):
         return WrittenOut(document, (), ())
     folding = _Folding(steps)
-    if OPTIONAL_BETWEEN in document:
-        folding.fold(document.pop(OPTIONAL_BETWEEN))
+    folding.fold(between)
+    if len(folding.placed) > MOST_STEPS:
+        message = f"The funnel has {len(folding.placed):,} steps; at most {MOST_STEPS} are possible."
+        folding.violations.append(
+            Violation("too-many-steps", message, ("steps",), "Cut it in two, or leave steps out.")
+        )
     document["steps"] = [step for step, _ in folding.placed]
     return WrittenOut(document, tuple(origin for _, origin in folding.placed), tuple(folding.violations))
 

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from doorstep.definitions.durations import PATTERN, format_duration, parse_positive_duration
+from doorstep.definitions.quoting import quoted
 
 PREV: Final = "prev"
 ENTRY: Final = "entry"
@@ -49,7 +50,7 @@ def _parse(text: object) -> Window:
             "window",
             "{text} is not a window. Write a duration, with _after_prev (the default), _after_entry or "
             "_after_step_<id> behind it: 24h, 7d_after_entry, 2d_after_step_1.",
-            {"text": repr(text)},
+            {"text": quoted(text)},
         )
     return Window(parse_positive_duration(found["length"]), found["anchor"] or PREV)
 
