@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import (
     BeforeValidator,
@@ -49,7 +49,10 @@ def _step_id(value: object) -> object:
     return value
 
 
-StepId = Annotated[StrictInt | StrictStr, BeforeValidator(_step_id)]
+_ID_SCHEMA: Final[JsonSchemaValue] = {
+    "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": f"^{_ID.pattern}$"}]
+}
+StepId = Annotated[StrictInt | StrictStr, BeforeValidator(_step_id), WithJsonSchema(_ID_SCHEMA)]
 """A step's id as written; ids are compared as text, so ``1`` and ``"1"`` are one id."""
 
 
@@ -225,10 +228,20 @@ def _selector_or_name(value: object) -> object:
     return {"event": value} if isinstance(value, str) else value
 
 
+class _AlsoAs:
+    """Adds to the published schema a short form that a validator unfolds."""
+
+    def __init__(self, short: JsonSchemaValue) -> None:
+        self.short = short
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"anyOf": [self.short, handler(core)]}
+
+
 class Reentry(Model):
     """When a unit may start again; all keys must hold (semantics 6)."""
 
-    after: tuple[Ending, ...] = Field(
+    after: Annotated[tuple[Ending, ...], _AlsoAs({"enum": [*get_args(Ending)]})] = Field(
         default=("completed", "expired", "excluded"),
         min_length=1,
         description="Which endings of the previous attempt free the unit.",
@@ -237,7 +250,7 @@ class Reentry(Model):
     inactive: Duration | None = Field(
         default=None, description="How long before the entry no row may have matched any step."
     )
-    event: Annotated[Selector, BeforeValidator(_selector_or_name)] | None = Field(
+    event: Annotated[Selector, BeforeValidator(_selector_or_name), _AlsoAs({"type": "string"})] | None = Field(
         default=None, description="A row that must have come since the previous entry."
     )
     below_step: StepId | None = Field(

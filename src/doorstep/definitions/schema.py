@@ -8,19 +8,10 @@ from __future__ import annotations
 
 from typing import Any, Final, cast
 
-from doorstep.definitions.durations import PATTERN
 from doorstep.definitions.funnel import Funnel
 from doorstep.definitions.shorthand import OPTIONAL_BETWEEN
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
-
-_STEP_ID: Final = {
-    "anyOf": [
-        {"type": "integer", "minimum": 0},
-        {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"},
-    ]
-}
-_DURATION: Final = {"type": "string", "pattern": f"^{PATTERN}$"}
 
 
 def json_schema() -> dict[str, Any]:
@@ -28,7 +19,7 @@ def json_schema() -> dict[str, Any]:
     schema = cast("dict[str, Any]", _tidy(Funnel.model_json_schema()))
     definitions = schema["$defs"]
     definitions["Step"]["required"] = []
-    definitions["OptionalBetween"] = _optional_between(definitions["Step"])
+    definitions["OptionalBetween"] = _optional_between(definitions["Step"], definitions["ExcludeBetween"])
     schema["properties"][OPTIONAL_BETWEEN] = {
         "type": "array",
         "items": {"$ref": "#/$defs/OptionalBetween"},
@@ -38,17 +29,16 @@ def json_schema() -> dict[str, Any]:
     return {"$schema": DIALECT, "title": "Doorstep funnel", **{key: schema[key] for key in schema if key != "title"}}
 
 
-def _optional_between(step: dict[str, Any]) -> dict[str, Any]:
+def _optional_between(step: dict[str, Any], between: dict[str, Any]) -> dict[str, Any]:
     left_out = {"optional", "dedupe", "min_gap", "out_of_order"}
-    properties = {key: value for key, value in step["properties"].items() if key not in left_out}
+    place = between["properties"]
     return {
         "type": "object",
         "description": "A step that may happen between two required ones; it gates nothing.",
         "properties": {
-            "after": {**_STEP_ID, "description": "The required step before it."},
-            "before": {**_STEP_ID, "description": "The required step behind it."},
-            **properties,
-            "id": {**_STEP_ID, "description": "Names the step; default: its event."},
+            "after": {**place["after"], "description": "The required step before it."},
+            "before": {**place["before"], "description": "The required step behind it."},
+            **{key: value for key, value in step["properties"].items() if key not in left_out},
         },
         "required": ["after", "before"],
         "additionalProperties": False,
