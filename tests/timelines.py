@@ -6,9 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from walks import Case, Outcome, case_of
-
 from doorstep.definitions.durations import format_duration, parse_duration
+from walks import Case, Outcome, case_of
 
 
 def rows_of(timeline: str) -> list[dict[str, Any]]:

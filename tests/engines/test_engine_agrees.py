@@ -8,13 +8,13 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-import strategies
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from walks import Case, by_reference, case_of
 
+import strategies
 from doorstep.funnels.run import run
 from doorstep.matching.attempts import NEVER_REACHED, STATUSES
+from walks import Case, by_reference, case_of
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

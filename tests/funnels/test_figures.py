@@ -6,9 +6,9 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from timelines import rows_of
 
 import doorstep
+from timelines import rows_of
 
 HOUR = 3_600
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from timelines import case_from, told
 from walks import Case, Outcome, by_kernel, by_reference, counts_of
 

@@ -43,6 +43,6 @@ def test_the_walks_agree_ten_thousand_times(
 def test_the_walks_agree_on_a_robot(
     document: dict[str, Any], rows: list[dict[str, Any]], options: dict[str, Any]
 ) -> None:
-    """The paths for long streams and big ties (lists by bit, sorts by key) change nothing: the same rows, many times."""
+    """The paths for long streams and big ties (lists by bit, sorts by key) change nothing."""
     many = [{**row, "time": row["time"] + repeat % 2 * 1_000_000} for repeat in range(12) for row in rows]
     _agree(document, many, {**options, "as_of": options.get("as_of", 20_000_000)})
