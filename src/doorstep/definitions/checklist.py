@@ -1,237 +1,321 @@
-"""Every rule that a count depends on: what a definition declares, what it leaves to a default, and what that means.
+"""The rules that a funnel must settle for its number to mean one thing: which are declared, and what a default means.
 
-Two analysts disagree where one of them did not say something; this list leaves nothing unsaid.
+Most disagreements about a funnel's number come from rules that nobody wrote down. Each is listed here, in words that
+name this funnel's own events and units.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from doorstep.definitions.conditions import properties_of
-from doorstep.definitions.durations import format_duration
-from doorstep.definitions.funnel import Funnel, Selector, SessionOf, Step
-from doorstep.definitions.words import listed
-from doorstep.definitions.words import rows as rows_words
-from doorstep.definitions.words import unit as unit_words
+from doorstep.definitions import step_words, walk_words, words
+from doorstep.definitions.conditions import ALWAYS, tests_of
+from doorstep.definitions.funnel import Funnel, SessionOf, Step
+from doorstep.definitions.selectors import selectors, ways
+from doorstep.definitions.words import capital, duration, listed
 
+Topic = Literal[
+    "actor and counting unit",
+    "exact events",
+    "windows between steps",
+    "filters and exclusions",
+    "dedupe",
+    "entry",
+    "re-entry",
+    "optional and OR logic",
+    "order and ties",
+    "time zone and horizon",
+]
 State = Literal["declared", "defaulted"]
-
-_TELLTALES: Final = {
-    "staff": ("staff", "internal", "employee", "company"),
-    "test users": ("test", "sandbox", "demo", "fake"),
-    "bots": ("bot", "robot", "crawler", "spider"),
-}
-"""Parts of property names by which people mark rows that should not count."""
+WHOLE: Final = "funnel"
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule: its topic, ``where`` it stands (``funnel`` or a step's id), whether it is declared, and in plain words
-    what it means for this funnel.
-    """
+    """One rule: ``where`` is a step's id or ``funnel``; ``means`` says in full sentences what it means here."""
 
-    topic: str
+    topic: Topic
     where: str
     state: State
     means: str
 
 
 def checklist(funnel: Funnel) -> tuple[Rule, ...]:
-    """The rules of a funnel, topic by topic."""
-    parts = (_unit, _events, _windows, _exclusions, _dedupe, _entry, _reentry, _optional, _order)
-    return tuple(rule for part in parts for rule in part(funnel))
+    """Every rule that bears on the counts, topic by topic; *declared* if the document gives it, even as the default."""
+    return (
+        *_unit(funnel),
+        *_events(funnel),
+        *_windows(funnel),
+        *_filters(funnel),
+        *_exclusions(funnel),
+        *_dedupe(funnel),
+        *_entry(funnel),
+        *_reentry(funnel),
+        *_logic(funnel),
+        *_order(funnel),
+        *_horizon(funnel),
+    )
 
 
-def _state(declared: bool) -> State:
+def _state(declared: object) -> State:
     return "declared" if declared else "defaulted"
 
 
-def _given(funnel: Funnel, key: str) -> State:
-    return _state(key in funnel.model_fields_set)
+def _given(funnel: Funnel, *keys: str) -> State:
+    return _state(funnel.model_fields_set.intersection(keys))
+
+
+def _label(step: Step) -> str:
+    """A step by its events, for sentences: ```signup```, ```a` or `b```."""
+    names = [words.events(part.event) for way in ways(step, "") for _, part in way]
+    return listed(dict.fromkeys(names), "or")
+
+
+# -- unit and events ----------------------------------------
 
 
 def _unit(funnel: Funnel) -> Iterator[Rule]:
-    topic = "actor and counting unit"
-    unit = unit_words(funnel)
-    yield Rule(
-        topic, "funnel", "declared", f"What is counted is the {unit}; rows without one are left out and counted."
-    )
-    counts = (
-        f"Each {unit} counts at most once, by one of its attempts."
-        if funnel.count == "unique"
-        else f"Every attempt counts that no exclusion drops; one {unit} may count several times."
-    )
-    yield Rule(topic, "funnel", _given(funnel, "count"), counts)
-    if funnel.count == "unique" and (funnel.reentry != "never" or funnel.hold_constant):
-        chosen = {
-            "best": "the one that reached the most required steps, then the earliest entry",
-            "first": "the one that started first, however far it came",
-            "last": "the one that started last, however far it came",
-        }[funnel.represent]
-        yield Rule(
-            topic, "funnel", _given(funnel, "represent"), f"Of several attempts of one {unit} {chosen} stands for it."
-        )
-    if funnel.hold_constant:
-        held = listed(funnel.hold_constant)
-        means = f"All steps of an attempt have the same {held}; rows without it are left out and counted."
-    else:
-        means = f"Steps of one attempt need share nothing but the {unit}: another order or another session will do."
+    topic: Topic = "actor and counting unit"
+    unit = words.unit(funnel)
     if isinstance(funnel.count_by, SessionOf):
-        gap = format_duration(funnel.count_by.gap)
-        means += f" A session ends after a silence of more than {gap}; every row left by `exclude` is activity."
-    yield Rule(topic, "funnel", _given(funnel, "hold_constant"), means)
+        means = (
+            f"What is counted is {words.a(unit)}; a session ends when the next row is more than "
+            f"{duration(funnel.count_by.gap)} away."
+        )
+    else:
+        means = f"What is counted is {words.a(unit)}. Rows without one are left out."
+    yield Rule(topic, WHOLE, "declared", means)
+    start = _label(funnel.steps[funnel.entry_positions[0]])
+    if funnel.count == "unique":
+        means = f"Each {unit} counts at most once, however many {start} rows it has."
+    else:
+        means = f"Each attempt counts, so {words.a(unit)} counts as often as it attempts."
+    yield Rule(topic, WHOLE, _given(funnel, "count"), means)
+    if funnel.count == "unique" and (funnel.reentry != "never" or funnel.hold_constant):
+        means = {
+            "best": f"Of several attempts, the one that got furthest stands for the {unit}; of equals, the earliest.",
+            "first": f"Of several attempts, the one that started first stands for the {unit}, however far it got.",
+            "last": f"Of several attempts, the one that started last stands for the {unit}, however far it got.",
+        }[funnel.represent]
+        yield Rule(topic, WHOLE, _given(funnel, "represent"), means)
+    if funnel.hold_constant:
+        held = words.columns(funnel.hold_constant)
+        means = f"All rows of an attempt have the same {held}; rows without it are left out."
+    else:
+        means = (
+            f"Nothing is held constant: any rows of {words.a(unit)} may make up an attempt, whatever they belong to."
+        )
+    yield Rule(topic, WHOLE, _given(funnel, "hold_constant"), means)
 
 
 def _events(funnel: Funnel) -> Iterator[Rule]:
     for step in funnel.steps:
-        ways = [rows_words(part) for one in step.any_of for part in (one.steps or (one,))] or [rows_words(step)]
-        declared = _state(bool(step.any_of) or "event" in step.model_fields_set)
-        means = f"Rows of {listed(ways, 'or')}; names match exactly, capitals included."
+        given = all("event" in part.model_fields_set for way in ways(step, "") for _, part in way)
+        means = f"{capital(_label(step))} counts" + (
+            "." if given else ", since no event is named for some of its rows."
+        )
+        yield Rule("exact events", str(step.id), _state(given), means)
         if step.first_time:
-            means += " Only the unit's first ever such row."
-        yield Rule("exact events", str(step.id), declared, means)
+            yield Rule("exact events", str(step.id), "declared", step_words.first_time(funnel, step))
+
+
+# -- time ----------------------------------------
 
 
 def _windows(funnel: Funnel) -> Iterator[Rule]:
-    topic = "windows between steps"
-    if funnel.window is not None:
-        means = f"Every step comes at most {format_duration(funnel.window)} after the entry, that instant included."
-    else:
-        means = "The funnel as a whole has no limit: an attempt may take as long as its steps' own windows let it."
-    yield Rule(topic, "funnel", _given(funnel, "window"), means)
-    for position in funnel.required[1:] if funnel.order != "any" else ():
+    topic: Topic = "windows between steps"
+    if funnel.order == "any":
+        if funnel.window:
+            means = f"All steps must come at most {duration(funnel.window)} after the attempt's first row."
+            yield Rule(topic, WHOLE, "declared", means)
+        return
+    for position in funnel.required[1:]:
         step = funnel.steps[position]
-        if step.window:
-            means = f"At most {listed(map(_window, step.window))}; the last instant is included."
-        elif funnel.window is not None:
-            means = "No window of its own; the funnel's window bounds it."
+        before = step_words.previous(funnel, position) or ""
+        limits = step_words.until(funnel, position, before)
+        branches = [one for one in step.any_of if one.window]
+        if limits:
+            means = f"{capital(_label(step))} counts {' and '.join(limits)} (both ends included)."
+        elif branches:
+            means = f"The ways through this step have limits of their own ({len(branches)} of {len(step.any_of)} do)."
         else:
-            means = f"No limit: `{step.label}` counts even years after the step before it."
-        if step.min_gap:
-            means += f" Not sooner than {format_duration(step.min_gap)} after the step before."
-        if step.out_of_order:
-            means += f" It may also have come up to {format_duration(step.out_of_order)} before the step before it."
-        yield Rule(topic, str(step.id), _state("window" in step.model_fields_set), means)
-
-
-def _window(window: object) -> str:
-    length, _, anchor = str(window).partition("_after_")
-    return f"{length} after {'the step before' if anchor == 'prev' else anchor.replace('step_', 'step ')}"
-
-
-def _exclusions(funnel: Funnel) -> Iterator[Rule]:
-    topic = "filters and exclusions"
-    selectors = (*funnel.exclude, *funnel.exclude_units)
-    if funnel.exclude:
-        means = f"Never counted, as if they did not exist: {listed(map(rows_words, funnel.exclude))}."
-    else:
-        means = "Every row counts, whoever made it."
-    yield Rule(topic, "funnel", _given(funnel, "exclude"), means)
-    for who, marks in _TELLTALES.items():
-        if not any(_looks_at(selector, marks) for selector in selectors):
-            yield Rule(
-                topic, "funnel", "defaulted", f"No exclusion looks at {who}, so {who} count like everybody else."
+            means = (
+                f"No window: {_label(step)} counts however long after {before} it comes, even years, and an attempt "
+                "that waits for it stays open and never expires."
             )
-    if funnel.exclude_units:
-        means = f"Vanishes whole, whenever it had one of: {listed(map(rows_words, funnel.exclude_units), 'or')}."
-        yield Rule(topic, "funnel", "declared", means)
-    for rule in funnel.exclude_between:
-        effect = "drops the attempt" if rule.effect == "drop" else "ends the attempt, which counts up to it"
-        means = f"{rows_words(rule)} between steps {rule.after} and {rule.before} {effect}."
-        yield Rule(topic, "funnel", "declared", means)
-    if not funnel.exclude_between:
-        yield Rule(topic, "funnel", "defaulted", "Whatever happens between two steps, the attempt goes on.")
-
-
-def _looks_at(selector: Selector, marks: tuple[str, ...]) -> bool:
-    names = [*properties_of(selector.condition), *selector.event]
-    return any(mark in name.casefold() for name in names for mark in marks)
+        yield Rule(topic, str(step.id), _state(limits or branches), means)
+        if step.min_gap:
+            means = f"{capital(_label(step))} sooner than {duration(step.min_gap)} after {before} is passed over."
+            yield Rule(topic, str(step.id), "declared", means)
 
 
 def _dedupe(funnel: Funnel) -> Iterator[Rule]:
-    chosen = {"first": "the earliest", "last": "the latest", "nearest": "the one nearest to the step before"}
-    for position in funnel.required[1:] if funnel.match == "declared" and funnel.order != "any" else ():
+    topic: Topic = "dedupe"
+    yield Rule(topic, WHOLE, "defaulted", "Of rows that repeat a message_id only the earliest counts.")
+    if funnel.match == "furthest" or funnel.order == "any":
+        yield Rule(topic, WHOLE, "declared", "No row is preferred to another: repeated events change no depth.")
+        return
+    for position in funnel.required[1:]:
         step = funnel.steps[position]
-        if not any(one.steps for one in step.any_of):
-            means = f"Of several rows in time {chosen[step.dedupe]} is taken; it serves no other step."
-            yield Rule("dedupe", str(step.id), _state("dedupe" in step.model_fields_set), means)
+        which = step_words.which(funnel, position)
+        means = f"If {_label(step)} comes several times in time, {which} is taken; the others do not count again."
+        yield Rule(topic, str(step.id), _state("dedupe" in step.model_fields_set), means)
+
+
+# -- filters and exclusions ----------------------------------------
+
+
+def _filters(funnel: Funnel) -> Iterator[Rule]:
+    topic: Topic = "filters and exclusions"
+    for step in funnel.steps:
+        parts = [part for way in ways(step, "") for _, part in way]
+        if any(part.condition != ALWAYS for part in parts):
+            yield Rule(topic, str(step.id), "declared", f"Only {words.step_rows(step)}.")
+        else:
+            means = f"No filters: every {_label(step)} counts, whatever its properties."
+            yield Rule(topic, str(step.id), _state("filters" in step.model_fields_set), means)
+
+
+def _exclusions(funnel: Funnel) -> Iterator[Rule]:
+    topic: Topic = "filters and exclusions"
+    unit = words.unit(funnel)
+    if funnel.exclude:
+        means = f"These rows never count: {'; '.join(map(words.rows, funnel.exclude))}."
+    else:
+        means = "No rows are excluded beforehand."
+    yield Rule(topic, WHOLE, _given(funnel, "exclude"), means)
+    if funnel.exclude_units:
+        means = f"{capital(words.a(unit))} with such a row vanishes whole: {'; '.join(map(words.rows, funnel.exclude_units))}."
+    else:
+        means = f"No {unit} is left out for what it did or is."
+    yield Rule(topic, WHOLE, _given(funnel, "exclude_units"), means)
+    yield from _kinds_of_people(funnel)
+    if funnel.exclude_between:
+        means = " ".join(map(walk_words.exclusion, funnel.exclude_between))
+    else:
+        means = f"Nothing that happens between the steps takes {words.a(unit)} out."
+    yield Rule(topic, WHOLE, _given(funnel, "exclude_between"), means)
+
+
+_PEOPLE: Final = {
+    "staff": re.compile(r"staff|employee|internal|e_?mail|domain", re.I),
+    "test users": re.compile(r"(?<![a-z])[Tt]est|[a-z]Test|(?<![a-z])(demo|sandbox|fake|dummy|qa|QA)(?![a-z])"),
+    "bots": re.compile(r"(?<![a-z])[Bb]ots?(?![a-z])|[a-z]Bots?(?![a-z])|BOT|crawler|spider|synthetic|user_?agent"),
+}
+
+
+def _kinds_of_people(funnel: Funnel) -> Iterator[Rule]:
+    """For staff, test users and bots: whether any filter sounds, by its property or value, as if it told them apart."""
+    tests = [test for _, selector in selectors(funnel) for test in tests_of(selector.condition)]
+    for people, sounds in _PEOPLE.items():
+        telling = {
+            test.property for test in tests if any(sounds.search(str(one)) for one in (test.property, *test.operand))
+        }
+        if telling:
+            shown = listed(map(words.property_name, sorted(telling)))
+            means = f"{capital(people)}: filters look at {shown}; see there whether they are left out."
+        else:
+            means = f"{capital(people)} count like anyone else: no filter or exclusion looks for them."
+        yield Rule("filters and exclusions", WHOLE, _state(telling), means)
+
+
+# -- entry and re-entry ----------------------------------------
 
 
 def _entry(funnel: Funnel) -> Iterator[Rule]:
-    names = listed((f"`{funnel.steps[position].label}`" for position in funnel.entry_positions), "or")
-    means = f"An attempt starts at {names}, the earliest in the range of the run."
-    if len(funnel.entry_positions) > 1:
-        means += " Steps before the one it starts at are neither reached nor counted."
-    yield Rule("entry", "funnel", _given(funnel, "entry"), means)
+    entries = [funnel.steps[position] for position in funnel.entry_positions]
+    labels = listed((f"{_label(step)} ({words.step(step)})" for step in entries), "or")
+    if len(entries) == 1:
+        means = f"An attempt starts at {labels} and nowhere else: who does not come by it is not counted at all."
+    elif funnel.order == "any":
+        means = f"An attempt starts at whichever comes first: {labels}."
+    else:
+        means = f"An attempt starts at {labels}; steps before the one it starts at are not counted for it."
+    yield Rule("entry", WHOLE, _given(funnel, "entry"), means)
 
 
 def _reentry(funnel: Funnel) -> Iterator[Rule]:
-    unit = unit_words(funnel)
-    entry = listed((f"`{funnel.steps[position].label}`" for position in funnel.entry_positions), "or")
-    if funnel.reentry == "never":
-        means = f"Each {unit} has one attempt, from its first {entry}; later ones start nothing."
-        if funnel.match == "furthest":
-            means = f"Each {unit} is judged once, by the furthest that any choice of its rows gets."
+    stream = words.stream(funnel)
+    start = listed((_label(funnel.steps[position]) for position in funnel.entry_positions), "or")
+    if funnel.match == "furthest":
+        means = f"There are no attempts to repeat: each {stream} counts as far as any choice of its rows gets."
+    elif funnel.reentry == "never":
+        means = f"No re-entry: each {stream} gets one attempt, from its first {start}; a later {start} starts nothing."
     elif funnel.reentry == "always":
-        means = f"Every {entry} starts an attempt of its own; attempts may overlap and share rows."
+        means = f"Every {start} starts an attempt of its own, also while others are running."
     else:
-        means = f"A later {entry} starts another attempt when {listed(map(_condition, funnel.reentry), 'or')}."
-    yield Rule("re-entry", "funnel", _given(funnel, "reentry"), means)
+        ways_back = [", and ".join(walk_words.reentry_points(rule)) for rule in funnel.reentry]
+        means = f"After an attempt, a later {start} starts another if {'; or if '.join(ways_back)}."
+    yield Rule("re-entry", WHOLE, _given(funnel, "reentry"), means)
 
 
-def _condition(rule: object) -> str:
-    fields = {name: getattr(rule, name) for name in rule.model_fields_set}  # type: ignore[attr-defined]
-    found = []
-    for name, value in fields.items():
-        match name:
-            case "after":
-                found.append(f"the previous one was {listed(value, 'or')}")
-            case "no_within":
-                found.append(f"it comes {format_duration(value)} or more after the previous entry")
-            case "inactive":
-                found.append(f"no row matched a step in the {format_duration(value)} before")
-            case "event":
-                found.append(f"{rows_words(value)} came since the previous entry")
-            case "below_step":
-                found.append(f"the previous one reached no step from {value} on")
-            case "interrupt" if value:
-                found.append("also while one is active, which it cuts short")
-    return listed(found) or "the previous one has ended"
+# -- logic, order, horizon ----------------------------------------
 
 
-def _optional(funnel: Funnel) -> Iterator[Rule]:
-    topic = "optional and OR logic"
-    plain = True
-    for step in funnel.steps:
+def _logic(funnel: Funnel) -> Iterator[Rule]:
+    topic: Topic = "optional and OR logic"
+    for position, step in enumerate(funnel.steps):
         if step.optional:
-            plain = False
-            yield Rule(topic, str(step.id), "declared", "May happen here; whether it does changes no other step.")
+            means = f"{capital(_label(step))} may come {step_words.when(funnel, position)}; nobody is lost without it."
+            yield Rule(topic, str(step.id), "declared", means)
         if step.any_of:
-            plain = False
-            yield Rule(topic, str(step.id), "declared", f"Passed by any of {len(step.any_of)} ways; {_ways(step)}.")
-    if plain:
-        yield Rule(topic, "funnel", "defaulted", "Every step is required, and there is one way to pass each.")
-
-
-def _ways(step: Step) -> str:
-    return "the earliest wins, on a draw the first declared; reports split the step by way"
+            means = f"Any one of {len(step.any_of)} ways is enough: {words.step_rows(step)}."
+            yield Rule(topic, str(step.id), "declared", means)
+        elif len(step.event) > 1:
+            yield Rule(topic, str(step.id), "declared", f"Any one of these events is enough: {_label(step)}.")
+    plain = [step for step in funnel.steps if not (step.optional or step.any_of or len(step.event) > 1)]
+    if len(plain) == len(funnel.steps):
+        means = f"Every step is required, and each has one event: {listed(map(_label, plain))}."
+        yield Rule(topic, WHOLE, "defaulted", means)
 
 
 def _order(funnel: Funnel) -> Iterator[Rule]:
-    topic = "order and ties"
-    means = {
-        "sequential": "Steps come in the order listed; other events may lie between.",
-        "consecutive": "Steps come in the order listed, and no row of any event may lie between.",
-        "any": "Steps may come in any order; what counts is how many were filled.",
-    }[funnel.order]
-    yield Rule(topic, "funnel", _given(funnel, "order"), means)
-    ties = "may have" if funnel.ties == "allow" else "may not have"
-    yield Rule(topic, "funnel", _given(funnel, "ties"), f"The next step {ties} the same time as the one before.")
-    matching = (
-        "The declared walk: from the entry on, each step takes its row as its rules say."
-        if funnel.match == "declared"
-        else "The furthest that any choice of rows gets, as window functions count."
+    topic: Topic = "order and ties"
+    match funnel.order:
+        case "sequential":
+            means = "Steps count only in the order listed; anything may happen between them."
+            if len(funnel.required) > 1:
+                one, two = (funnel.steps[position] for position in funnel.required[:2])
+                means += f" {capital(_label(two))} before {_label(one)} does not count."
+        case "consecutive":
+            means = "Steps count only in the order listed, with no row of any other event strictly between them."
+        case "any":
+            means = "Steps count in any order; the count of step k is of those who did at least k of them."
+    late = [step for step in funnel.steps if step.out_of_order]
+    if funnel.order == "sequential" and late:
+        means = "Steps count only in the order listed, but for those that may come early; anything may happen between."
+    yield Rule(topic, WHOLE, _given(funnel, "order"), means)
+    for step in late:
+        before = step_words.previous(funnel, funnel.positions[str(step.id)])
+        early = f"up to {duration(step.out_of_order or 0)} before {before}"
+        means = f"{capital(_label(step))} also counts when it comes {early}."
+        yield Rule(topic, str(step.id), "declared", means)
+    if funnel.order != "any":
+        tie = "counts as after it" if funnel.ties == "allow" else "does not count: it must be strictly later"
+        yield Rule(topic, WHOLE, _given(funnel, "ties"), f"A row at the very time of the step before {tie}.")
+    if funnel.match == "furthest":
+        means = "A count is of who could get that far by any choice of rows, not by the rows that come first."
+    else:
+        means = "A count is of who got that far by the rules as declared: each step takes its row and goes on from it."
+    yield Rule(topic, WHOLE, _given(funnel, "match"), means)
+
+
+def _horizon(funnel: Funnel) -> Iterator[Rule]:
+    topic: Topic = "time zone and horizon"
+    start = listed((_label(funnel.steps[position]) for position in funnel.entry_positions), "or")
+    means = (
+        f"A run says which range of dates {start} must fall in to start an attempt (default: all), and later steps may "
+        "fall after it. Dates are days of UTC, unless a run names another time zone."
     )
-    yield Rule(topic, "funnel", _given(funnel, "match"), matching)
+    yield Rule(topic, WHOLE, "defaulted", means)
+    means = (
+        "The data is taken to end at its last row, unless a run says `as_of`: an attempt whose deadline lies later is "
+        "open, not lost. A day in a window is exactly 24 hours."
+    )
+    yield Rule(topic, WHOLE, "defaulted", means)
+
+
+__all__ = ["Rule", "State", "Topic", "checklist"]

@@ -1,240 +1,270 @@
-"""What looks wrong in a definition that is valid, and what its data can never meet: one small function a finding."""
+"""What looks wrong in a valid definition: one small function a rule, each finding with a stable code.
+
+A *warning* says that a part of the definition cannot do what it seems to be there for, or that a count depends on
+something the author may not have meant; a *note* says what is easily overlooked. What the data shows is in
+`against_data`; what is not valid at all in `rules`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Final
+from collections.abc import Callable, Iterator
+from typing import Final, Literal
 
-from doorstep.definitions.conditions import ALWAYS, All, Condition, Scalar, Test, scalar_key, tests_of
-from doorstep.definitions.durations import format_duration
-from doorstep.definitions.funnel import Funnel, Selector, Step
-from doorstep.errors import Issue, Level, nearest
+from doorstep.definitions import unreachable, words
+from doorstep.definitions.against_data import against_data
+from doorstep.definitions.funnel import Funnel, Reentry, Selector, Step
+from doorstep.definitions.possible import can_hold, is_swallowed, may_share_row
+from doorstep.definitions.selectors import reentry_path, selectors, ways
+from doorstep.definitions.windows import Window
+from doorstep.definitions.words import capital, duration
+from doorstep.errors import Issue
+
+Rule = Callable[[Funnel], Iterator[Issue]]
 
 
 def lint(funnel: Funnel) -> tuple[Issue, ...]:
-    """Findings that need no data: ``no-window``, ``unreachable-step``, ``same-as-previous``, ``excludes-own-step``,
-    ``window-never-binds``, ``represent-no-effect``.
-    """
-    return tuple(issue for find in _FINDINGS for issue in find(funnel))
+    """Every finding of every rule, in the order of the rules; the funnel must be valid."""
+    return tuple(dict.fromkeys(issue for rule in RULES for issue in rule(funnel)))
 
 
-def against_data(
-    funnel: Funnel, *, kinds: Mapping[str, str], events: Collection[str], columns: Collection[str]
-) -> tuple[Issue, ...]:
-    """Findings against data: ``unknown-event`` (a name that no row has), ``unknown-property`` (no such column; may lie
-    in JSON only where ``columns`` names it), ``impossible-literal`` (an error: ``kinds`` tells what typed columns hold).
-    """
-    found: list[Issue] = []
-    for path, selector in _selectors(funnel):
-        found += _unknown_events(path, selector, events)
-        for test in tests_of(selector.condition):
-            if test.property not in columns:
-                found.append(_unknown_property(path, test.property, columns))
-            elif test.property in kinds:
-                found += _impossible(path, test, kinds[test.property])
-    return tuple(dict.fromkeys(found))
+def _issue(rule: str, level: Literal["warning", "note"], path: str, message: str, mend: str | None = None) -> Issue:
+    return Issue(rule, level, message, None, path, mend)
 
 
-def _issue(code: str, level: Level, path: str, message: str, suggestion: str | None = None) -> Issue:
-    return Issue(code, level, message, None, path, suggestion)
+def _at(position: int) -> str:
+    return f"steps[{position}]"
 
 
-# -- without data --------------------------------------------------------------------------------------------------------
+# -- limits of time ----------------------------------------
 
 
-def _no_window(funnel: Funnel) -> Iterator[Issue]:
-    if funnel.window is not None or funnel.order == "any":
+def steps_have_a_window(funnel: Funnel) -> Iterator[Issue]:
+    """`no-window`: nothing says how late a required step may come."""
+    if funnel.window or funnel.order == "any":
         return
     for position in funnel.required[1:]:
         step = funnel.steps[position]
-        own = step.window or (step.any_of and all(one.window or one.steps for one in step.any_of))
-        if not own:
-            message = (
-                f"step {step.id} has no window, so it counts however late it comes, and no attempt ever expires there."
-            )
-            yield _issue("no-window", "warning", f"steps[{position}]", message, "Give it a window, or the funnel one.")
-
-
-def _unreachable(funnel: Funnel) -> Iterator[Issue]:
-    earliest = 0
-    for position in funnel.required:
-        step = funnel.steps[position]
-        path = f"steps[{position}]"
-        earliest += step.min_gap or 0
-        for window in step.window:
-            if window.anchor == "prev" and (step.min_gap or 0) > window.length:
-                least = format_duration(step.min_gap or 0)
-                yield _issue(
-                    "unreachable-step",
-                    "warning",
-                    path,
-                    f"step {step.id} must come at least {least} after the step before it and at most {window}: never.",
-                )
-            elif window.anchor == "entry" and earliest > window.length and funnel.entry == "step1_only":
-                yield _issue(
-                    "unreachable-step",
-                    "warning",
-                    path,
-                    f"the gaps up to step {step.id} add up to {format_duration(earliest)}, more than {window} allows.",
-                )
-    for path, selector in _selectors(funnel):
-        if path.startswith("steps") and _contradicts(selector.condition):
-            yield _issue(
-                "unreachable-step", "warning", path, "its filters contradict each other, so no row can pass them."
-            )
-        swallowed = next(
-            (rule for rule in funnel.exclude if path.startswith("steps") and _covers(rule, selector)), None
+        if step.window or (step.any_of and all(one.window for one in step.any_of)):
+            continue
+        message = (
+            f"{capital(words.step(step))} ({words.step_rows(step)}) has no window: it counts however late it comes, "
+            "an attempt that waits for it never expires, and counts of past weeks go on growing."
         )
-        if swallowed is not None:
-            message = "`exclude` takes away every row that could match, so the step can never be reached."
-            yield _issue("unreachable-step", "warning", path, message, "Narrow the exclusion.")
+        mend = "Add one to the step (window: 7d), or one for the whole funnel."
+        yield _issue("no-window", "warning", _at(position), message, mend)
 
 
-def _contradicts(condition: Condition) -> bool:
-    """Whether two `in` tests of one property, all of which must hold, have no value in common."""
-    parts = condition.of if isinstance(condition, All) else (condition,)
-    allowed: dict[str, set[tuple[int, float, str]]] = {}
-    for part in parts:
-        if isinstance(part, Test) and part.operator == "in":
-            keys = {scalar_key(value) for value in part.operand}
-            allowed[part.property] = allowed.get(part.property, keys) & keys
-            if not allowed[part.property]:
-                return True
-    return False
-
-
-def _covers(one: Selector, other: Selector) -> bool:
-    """Whether every row that ``other`` selects is selected by ``one``, as far as can be said for sure."""
-    if not (one.any_event or (not other.any_event and set(other.event) <= set(one.event))):
-        return False
-    return one.condition in (ALWAYS, other.condition)
-
-
-def _same_as_previous(funnel: Funnel) -> Iterator[Issue]:
-    before: Step | None = None
+def windows_bind(funnel: Funnel) -> Iterator[Issue]:
+    """`window-never-binds`: another limit always comes first."""
     for position, step in enumerate(funnel.steps):
-        if before is not None and _asks(before) == _asks(step):
-            yield _issue(
-                "same-as-previous",
-                "warning",
-                f"steps[{position}]",
-                f"step {step.id} asks for the same rows as step {before.id}; one row never serves both, so a second is needed.",
+        holders = [(_at(position), step.window)]
+        holders += [(f"{_at(position)}.any_of[{index}]", one.window) for index, one in enumerate(step.any_of)]
+        for path, given in holders:
+            for window in given:
+                if (by := _tighter(funnel, given, window)) is not None:
+                    message = f"The window {window} of {words.step(step)} never decides anything: {by} ends no later."
+                    yield _issue("window-never-binds", "note", path, message, "Shorten it, or leave it out.")
+
+
+def _tighter(funnel: Funnel, given: tuple[Window, ...], window: Window) -> str | None:
+    """What ends no later than ``window`` whatever the rows, in words. Every clock is at or after the entry's."""
+    if funnel.window and window.length >= funnel.window:
+        return f"the funnel's own window ({duration(funnel.window)} after the attempt's first row)"
+    same = [one for one in given if one.anchor == window.anchor and one.length < window.length]
+    return f"its other window {same[0]}" if same else None
+
+
+def last_has_a_limit(funnel: Funnel) -> Iterator[Issue]:
+    """`last-without-window`: the latest of all rows there will ever be."""
+    for position in funnel.required[1:]:
+        step = funnel.steps[position]
+        if step.dedupe == "last" and not (funnel.window or step.window):
+            message = (
+                f"{capital(words.step(step))} takes the latest row and has no window, so it takes the last one in the "
+                "data: its times change as data comes in, and rows of later steps that came before it do not count."
             )
-        before = step
+            yield _issue("last-without-window", "warning", _at(position), message, "Add a window, or dedupe: first.")
 
 
-def _asks(step: Step) -> tuple[object, ...]:
-    parts: tuple[Selector, ...] = step.any_of or (step,)
-    return tuple((part.event, part.condition, getattr(part, "steps", ())) for part in parts)
+# -- steps that resemble each other ----------------------------------------
 
 
-def _excludes_own(funnel: Funnel) -> Iterator[Issue]:
-    own = [(path, selector) for path, selector in _selectors(funnel) if path.startswith("steps")]
-    rules = [(f"exclude[{n}]", rule, own) for n, rule in enumerate(funnel.exclude)]
-    rules += [(f"exclude_units[{n}]", rule, own) for n, rule in enumerate(funnel.exclude_units)]
-    for number, between in enumerate(funnel.exclude_between):
-        low, high = funnel.positions.get(str(between.after), 0), funnel.positions.get(str(between.before), 0)
-        inside = [(path, one) for path, one in own if low <= int(path[6 : path.index("]")]) <= high]
-        rules.append((f"exclude_between[{number}]", between, inside))
-    for path, rule, steps in rules:
-        named = sorted({name for _, one in steps for name in set(one.event) & set(rule.event) if not rule.any_event})
-        for name in named:
-            yield _issue(
-                "excludes-own-step",
-                "warning",
-                path,
-                f"it excludes `{name}`, which a step of the funnel asks for.",
-                "Make sure that its filters leave the rows that the step needs.",
+def steps_differ_from_the_one_before(funnel: Funnel) -> Iterator[Issue]:
+    """`same-as-previous`: a second row of the same kind is asked for."""
+    for position, before in _with_required_before(funnel):
+        step, other = funnel.steps[position], funnel.steps[before]
+        if _same_rows(step, other):
+            message = (
+                f"{capital(words.step(step))} asks for the same rows as {words.step(other)}: {words.step_rows(step)}. "
+                f"One row never serves both, so a second one is needed for {words.step(step)}."
             )
+            mend = "Change its event or filters, or leave it out, unless a repetition is what you count."
+            yield _issue("same-as-previous", "warning", _at(position), message, mend)
 
 
-def _never_binds(funnel: Funnel) -> Iterator[Issue]:
-    for position, step in enumerate(funnel.steps):
-        for window in step.window:
-            if funnel.window is not None and window.anchor == "entry" and window.length >= funnel.window:
+def _with_required_before(funnel: Funnel) -> Iterator[tuple[int, int]]:
+    for position in range(len(funnel.steps)):
+        if before := [one for one in funnel.required if one < position]:
+            yield position, before[-1]
+
+
+def _same_rows(one: Step, other: Step) -> bool:
+    return _rows_of(one) == _rows_of(other)
+
+
+def _rows_of(step: Step) -> list[list[tuple[object, object]]]:
+    return [[(part.event, part.condition) for _, part in way] for way in ways(step, "")]
+
+
+def steps_share_no_rows(funnel: Funnel) -> Iterator[Issue]:
+    """`overlapping-steps`: a row may be one of several required steps, and serves one."""
+    before = dict(_with_required_before(funnel))
+    for place, position in enumerate(funnel.required):
+        step = funnel.steps[position]
+        for earlier in funnel.required[:place]:
+            other = funnel.steps[earlier]
+            repeated = before[position] == earlier and _same_rows(step, other)
+            if not repeated and any(may_share_row(one, two) for one in _parts(step) for two in _parts(other)):
                 message = (
-                    f"{window} never binds: the funnel's window of {format_duration(funnel.window)} ends no later."
+                    f"A row may be one of {words.step(other)} and of {words.step(step)}; it serves only one of them in "
+                    "an attempt, so an attempt that reaches both has two rows."
                 )
-                yield _issue("window-never-binds", "note", f"steps[{position}].window", message)
+                yield _issue("overlapping-steps", "note", _at(position), message)
 
 
-def _represent_idle(funnel: Funnel) -> Iterator[Issue]:
-    if "represent" not in funnel.model_fields_set:
+def _parts(step: Step) -> list[Selector]:
+    return [part for way in ways(step, "") for _, part in way]
+
+
+# -- exclusions ----------------------------------------
+
+
+def exclusions_leave_the_steps(funnel: Funnel) -> Iterator[Issue]:
+    """`excludes-own-step`: an exclusion names the event of a step, and takes some of its rows away."""
+    kinds: tuple[tuple[str, tuple[Selector, ...], str], ...] = (
+        ("exclude", funnel.exclude, "such a row never counts for the step"),
+        ("exclude_units", funnel.exclude_units, f"{words.a(words.unit(funnel))} with such a row vanishes whole"),
+    )
+    for key, rules, effect in kinds:
+        for index, rule in enumerate(rules):
+            for step in funnel.steps:
+                if _takes_some(rule, step):
+                    yield _own_step(f"{key}[{index}]", key, rule, step, effect)
+
+
+def _takes_some(rule: Selector, step: Step) -> bool:
+    """Some rows of the step, and not all of them (that is `unreachable-step`)."""
+    parts = [part for part in _parts(step) if not is_swallowed(part, [rule])]
+    return not rule.any_event and any(not part.any_event and may_share_row(rule, part) for part in parts)
+
+
+def _own_step(path: str, key: str, rule: Selector, step: Step, effect: str) -> Issue:
+    message = (
+        f"`{key}` names rows that {words.step(step)} counts: a row may be both {words.rows(rule)} and "
+        f"{words.step_rows(step)}; {effect}."
+    )
+    mend = f"If that is not meant, let the filters of one rule out the rows of the other ({words.step(step)})."
+    return _issue("excludes-own-step", "warning", path, message, mend)
+
+
+def exclusions_between_leave_the_steps(funnel: Funnel) -> Iterator[Issue]:
+    """`excludes-own-step`: a repetition of a step, between the steps where the exclusion stands, excludes."""
+    for index, rule in enumerate(funnel.exclude_between):
+        first, last = (funnel.positions[str(one)] for one in (rule.after, rule.before))
+        effect = "dropped" if rule.effect == "drop" else "stopped"
+        for position in range(first, last + 1):
+            step = funnel.steps[position]
+            parts = [part for part in _parts(step) if not part.any_event]
+            if not rule.any_event and any(may_share_row(rule, part) for part in parts):
+                where = f"between {words.step(rule.after)} and {words.step(rule.before)}"
+                effects = f"a row {where} that the attempt does not use, such as a repetition, has it {effect}"
+                yield _own_step(f"exclude_between[{index}]", "exclude_between", rule, step, effects)
+
+
+def selectors_can_match(funnel: Funnel) -> Iterator[Issue]:
+    """`never-matches`: filters that contradict themselves, outside steps."""
+    for path, selector in selectors(funnel):
+        if not path.startswith("steps") and not can_hold(selector.condition):
+            message = f"No row can ever be {words.rows(selector)}: the filters contradict each other."
+            yield _issue("never-matches", "warning", path, message, "Change the filters, or leave the rule out.")
+
+
+# -- keys without effect ----------------------------------------
+
+
+def reentry_matters(funnel: Funnel) -> Iterator[Issue]:
+    """`reentry-no-effect`: another attempt is allowed, and can never count; or never is."""
+    if isinstance(funnel.reentry, tuple):
+        for index, rule in enumerate(funnel.reentry):
+            if reason := _never_allows(funnel, rule):
+                message = f"This re-entry rule never allows an attempt: {reason}."
+                yield _issue("reentry-no-effect", "warning", reentry_path(funnel, index), message, "Change or drop it.")
+    cuts = isinstance(funnel.reentry, tuple) and any(rule.interrupt for rule in funnel.reentry)
+    drops = any(rule.effect == "drop" for rule in funnel.exclude_between)
+    first = funnel.count == "unique" and funnel.represent == "first"
+    if funnel.reentry != "never" and first and not cuts and not drops:
+        message = (
+            f"Each {words.unit(funnel)} counts once, by the attempt that started first, so that another attempt is "
+            "allowed changes no count."
+        )
+        mend = "Write count: attempts, represent: best, or reentry: never."
+        yield _issue("reentry-no-effect", "warning", "reentry", message, mend)
+
+
+def _never_allows(funnel: Funnel, rule: Reentry) -> str | None:
+    if rule.interrupt:
+        return None
+    after = set(rule.after)
+    if rule.below_step is not None:
+        if funnel.positions[str(rule.below_step)] <= funnel.entry_positions[0]:
+            return f"every attempt reaches {words.step(rule.below_step)} or a later step when it starts"
+        if after == {"completed"}:
+            return f"an attempt that is completed has reached {words.step(rule.below_step)} or a later step"
+    if after == {"excluded"} and not funnel.exclude_between:
+        return "it asks that an attempt ended as excluded, and nothing between steps excludes any"
+    return None
+
+
+def represent_matters(funnel: Funnel) -> Iterator[Issue]:
+    """`represent-no-effect`: there is nothing to choose from."""
+    if funnel.represent == "best":
         return
     if funnel.count == "attempts":
-        yield _issue("represent-no-effect", "note", "represent", "`represent` has no effect: every attempt counts.")
+        reason = "every attempt counts, so none stands for a unit"
     elif funnel.reentry == "never" and not funnel.hold_constant:
-        yield _issue("represent-no-effect", "note", "represent", "`represent` has no effect: a unit has one attempt.")
+        reason = f"each {words.unit(funnel)} has one attempt only, since there is no re-entry"
+    else:
+        return
+    message = f"`represent: {funnel.represent}` changes no count: {reason}."
+    yield _issue("represent-no-effect", "note", "represent", message, "Leave it out.")
 
 
-_FINDINGS: Final[tuple[Callable[[Funnel], Iterator[Issue]], ...]] = (
-    _no_window,
-    _unreachable,
-    _same_as_previous,
-    _excludes_own,
-    _never_binds,
-    _represent_idle,
+def nearest_has_two_sides(funnel: Funnel) -> Iterator[Issue]:
+    """`dedupe-no-effect`: of rows that are all later than the step before, the nearest is the earliest."""
+    for position in funnel.required[1:]:
+        step = funnel.steps[position]
+        if step.dedupe == "nearest" and not step.out_of_order:
+            message = (
+                f"{capital(words.step(step))} takes only rows that are not before the step that precedes it, of which "
+                "the nearest is the earliest: `dedupe: nearest` does the same as `first`."
+            )
+            mend = "Leave it out, or add out_of_order."
+            yield _issue("dedupe-no-effect", "note", _at(position), message, mend)
+
+
+RULES: Final[tuple[Rule, ...]] = (
+    unreachable.unreachable_steps,
+    steps_have_a_window,
+    windows_bind,
+    last_has_a_limit,
+    steps_differ_from_the_one_before,
+    steps_share_no_rows,
+    exclusions_leave_the_steps,
+    exclusions_between_leave_the_steps,
+    selectors_can_match,
+    reentry_matters,
+    represent_matters,
+    nearest_has_two_sides,
 )
 
-
-# -- against data --------------------------------------------------------------------------------------------------------
-
-
-def _selectors(funnel: Funnel) -> Iterator[tuple[str, Selector]]:
-    """Every selector of the definition with its path."""
-    for key in ("exclude", "exclude_units", "exclude_between"):
-        for number, rule in enumerate(getattr(funnel, key)):
-            yield f"{key}[{number}]", rule
-    for number, entry in enumerate(() if isinstance(funnel.reentry, str) else funnel.reentry):
-        if entry.event is not None:
-            yield f"reentry[{number}].event", entry.event
-    for position, step in enumerate(funnel.steps):
-        if not step.any_of:
-            yield f"steps[{position}]", step
-        for way, one in enumerate(step.any_of):
-            if not one.steps:
-                yield f"steps[{position}].any_of[{way}]", one
-            for place, sub in enumerate(one.steps):
-                yield f"steps[{position}].any_of[{way}].steps[{place}]", sub
-
-
-def _unknown_events(path: str, selector: Selector, events: Collection[str]) -> Iterator[Issue]:
-    for name in () if selector.any_event else selector.event:
-        if name not in events:
-            near = nearest(name, events)
-            mend = f"Did you mean `{near}`?" if near else None
-            yield _issue("unknown-event", "warning", path, f"the data has no event `{name}`.", mend)
-
-
-def _unknown_property(path: str, name: str, columns: Collection[str]) -> Issue:
-    near = nearest(name, columns)
-    mend = f"Did you mean `{near}`?" if near else None
-    return _issue("unknown-property", "warning", path, f"the data has no column or property `{name}`.", mend)
-
-
-_HOLDS: Final = {
-    "text": "texts",
-    "boolean": "true and false",
-    "integer": "whole numbers",
-    "number": "numbers",
-    "time": "times",
-}
-
-
-def _impossible(path: str, test: Test, kind: str) -> Iterator[Issue]:
-    if test.operator == "exists" or kind not in _HOLDS:
-        return
-    for literal in test.operand:
-        if not _comparable(literal, kind):
-            message = (
-                f"`{test.property}` holds {_HOLDS[kind]}, which {literal!r} can never equal: types are not coerced."
-            )
-            yield _issue("impossible-literal", "error", path, message, "Write the literal in the column's own type.")
-
-
-def _comparable(literal: Scalar, kind: str) -> bool:
-    if isinstance(literal, bool):
-        return kind == "boolean"
-    if isinstance(literal, str):
-        return kind in ("text", "time")
-    return kind in ("integer", "number")
+__all__ = ["RULES", "against_data", "lint"]

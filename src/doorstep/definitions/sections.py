@@ -84,7 +84,7 @@ def _represent(funnel: Funnel) -> str:
     if funnel.hold_constant:
         return f"{rule} A draw goes to the value of {words.columns(funnel.hold_constant)} that sorts first."
     if funnel.reentry == "never":
-        return f"{rule} (Under the rules below a {words.unit(funnel)} has only one.)"
+        return f"{rule} (Under the rules below {words.a(words.unit(funnel))} has only one.)"
     return rule
 
 
@@ -97,7 +97,9 @@ def _rows(funnel: Funnel) -> Iterator[Line]:
     yield said("These rows never count, for anything:" if funnel.exclude else "No other rows are excluded.")
     yield from (point(f"{words.rows(one)}.") for one in funnel.exclude)
     if funnel.exclude_units:
-        yield said(f"A {unit} vanishes whole if any row of it, at any time the data covers, is one of these:")
+        yield said(
+            f"{capital(words.a(unit))} vanishes whole if any row of it, at any time the data covers, is one of these:"
+        )
         yield from (point(f"{words.rows(one)}.") for one in funnel.exclude_units)
     else:
         yield said(f"No {unit} is left out for what it did.")

@@ -23,7 +23,7 @@ def when(funnel: Funnel, position: int) -> str:
     before = previous(funnel, position)
     if before is None or funnel.order == "any":
         return ""
-    return ", ".join([_from(funnel, position, before), *(_until(funnel, position, before) or ["with no time limit"])])
+    return ", ".join([_from(funnel, position, before), *(until(funnel, position, before) or ["with no time limit"])])
 
 
 def _from(funnel: Funnel, position: int, before: str) -> str:
@@ -50,7 +50,8 @@ def _between(funnel: Funnel, position: int, before: str) -> str:
     return f"from {before} to {after}, both included (if {after} is not reached, to its deadline)"
 
 
-def _until(funnel: Funnel, position: int, before: str) -> list[str]:
+def until(funnel: Funnel, position: int, before: str) -> list[str]:
+    """The limits on how late the step may come, one phrase each."""
     latest_entry = min(max(funnel.entry_positions), position)
     limits = []
     for one in funnel.steps[position].window:

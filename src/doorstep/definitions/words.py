@@ -247,6 +247,11 @@ def unit(funnel: Funnel) -> str:
     return f"session of {noun}" if isinstance(funnel.count_by, SessionOf) else noun
 
 
+def a(noun: str) -> str:
+    """With its article: ``a user_id``, ``an account_id``."""
+    return f"an {noun}" if noun[:1].lower() in "aeio" else f"a {noun}"
+
+
 def columns(names: Sequence[str]) -> str:
     """Columns whose values name something together: ``user_id``, ``combination of account_id and user_id``."""
     shown = [property_name(name) for name in names]
