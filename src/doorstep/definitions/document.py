@@ -154,7 +154,7 @@ def decode(data: bytes, file: str) -> str:
     nodes = Nodes(file)
     if len(data) > MOST_BYTES:
         message = f"The document has {len(data):,} bytes; a definition has at most {MOST_BYTES:,}."
-        raise nodes.stop("too-large", message, None, "Is this a file of events?")
+        raise nodes.stop("too-large", message, nodes.at(0, 0), "Is this a file of events?")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

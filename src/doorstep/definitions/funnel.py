@@ -362,7 +362,7 @@ class Example(Model):
 
 
 def _entry(value: object) -> object:
-    if isinstance(value, str) and value not in {"step1_only", "any_step"}:
+    if not isinstance(value, list | tuple) and value not in ("step1_only", "any_step"):
         raise PydanticCustomError(
             "entry",
             "{text} is not an entry rule. Write step1_only, any_step, or a list of step ids.",

@@ -25,9 +25,9 @@ def parse_json(text: str, file: str) -> Document:
         position = nodes.at(error.lineno - 1, error.colno - 1)
         raise nodes.stop("not-json", f"This is not JSON: {error.msg}.", position) from None
     except RecursionError:
-        raise nodes.too_deep(None) from None
+        raise nodes.too_deep(nodes.at(0, 0)) from None
     except ValueError:
-        raise nodes.stop("bad-number", "A number has more digits than can be read.", None) from None
+        raise nodes.stop("bad-number", "A number has more digits than can be read.", nodes.at(0, 0)) from None
     return nodes.document(_Walk(nodes, text).value(0, 1)[0])
 
 

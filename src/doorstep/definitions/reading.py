@@ -43,10 +43,9 @@ def read(document: Document, *, name: str) -> Funnel:
     _stop_at_other_languages(document)
     written = written_out(document.value, name)
     funnel, violations = _judged(written)
-    issues = [
-        *document.issues,
-        *(_issue(document, _as_written(one.path, document, written), one) for one in violations),
-    ]
+    taken = {issue.position or issue.path for issue in document.issues}
+    found = [_issue(document, _as_written(one.path, document, written), one) for one in violations]
+    issues = [*document.issues, *(issue for issue in found if (issue.position or issue.path) not in taken)]
     if funnel is None or issues:
         raise DefinitionError(_in_order(document, issues))
     return funnel

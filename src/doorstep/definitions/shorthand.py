@@ -131,6 +131,7 @@ class _Folding:
             message = f"Steps {item['after']} and {item['before']} do not follow each other."
             mend = "An optional step stands between two required steps with no other required step between them."
             self.violations.append(Violation("not-neighbours", message, (*path, "before"), mend))
+            return len(self.placed)
         return bounds["before"]
 
     def missing(self, key: str, path: Path) -> Violation:

@@ -42,7 +42,8 @@ def parse_yaml(text: str, file: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         position = nodes.at(mark.line, mark.column) if mark else None
-        mend = _mend(error.problem or "", text.splitlines()[mark.line][mark.column :] if mark else "")
+        line = text.split("\n")[mark.line] if mark else ""
+        mend = _mend(error.problem or "", line[mark.column :] if mark else "")
         raise nodes.stop("not-yaml", f"This is not YAML: {error.problem}.", position, mend) from None
 
 

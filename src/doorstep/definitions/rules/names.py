@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from doorstep.definitions.document import Path
-from doorstep.definitions.funnel import Funnel
+from doorstep.definitions.funnel import ExpectedAttempt, Funnel
+from doorstep.definitions.quoting import cut
 from doorstep.definitions.rules.violation import Violation, Violations, alternatives, required_ids
 from doorstep.definitions.windows import Window
 from doorstep.errors import nearest
@@ -61,6 +62,19 @@ def reentry_steps_exist(funnel: Funnel) -> Violations:
     for index, rule in enumerate(funnel.reentry if isinstance(funnel.reentry, tuple) else ()):
         if rule.below_step is not None:
             yield from _named(funnel, str(rule.below_step), ("reentry", index, "below_step"))
+
+
+def examples_name_steps(funnel: Funnel) -> Violations:
+    """What an example expects ``at`` a step is of a step that there is, optional ones too."""
+    for index, example in enumerate(funnel.examples):
+        attempts = example.expect.attempts or ()
+        expected: list[tuple[ExpectedAttempt, Path]] = [(example.expect, ())]
+        expected += [(attempt, ("attempts", number)) for number, attempt in enumerate(attempts)]
+        for attempt, place in expected:
+            for step_id in attempt.at or {}:
+                if step_id not in funnel.positions:
+                    path = ("examples", index, "expect", *place, "at", step_id)
+                    yield _unknown(step_id, path, list(funnel.positions), on_key=True)
 
 
 def windows_name_earlier_steps(funnel: Funnel) -> Violations:
@@ -139,10 +153,13 @@ def _named(funnel: Funnel, step_id: str, path: Path, choices: Sequence[str] | No
             "Name a required step, or make that one required.",
         )
         return
-    offered = list(known) if choices is None else list(choices)
+    yield _unknown(step_id, path, list(known) if choices is None else list(choices))
+
+
+def _unknown(step_id: str, path: Path, offered: Sequence[str], *, on_key: bool = False) -> Violation:
     near = nearest(step_id, offered)
     mend = f"Did you mean {near}?" if near else f"The steps that can be named: {', '.join(offered) or 'none'}."
-    yield Violation("unknown-step", f"No step has the id `{step_id}`.", path, mend)
+    return Violation("unknown-step", f"No step has the id `{cut(step_id)}`.", path, mend, on_key)
 
 
 RULES = (
@@ -150,6 +167,7 @@ RULES = (
     entry_steps_exist,
     exclusions_span_two_steps,
     reentry_steps_exist,
+    examples_name_steps,
     windows_name_earlier_steps,
     branch_windows_name_earlier_steps,
     branch_ids_are_unique,
