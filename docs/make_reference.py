@@ -37,7 +37,8 @@ PARTS = {
 HEAD = """# Language reference
 
 A definition is a YAML or JSON document. This page lists every key, made from the models themselves; what the keys mean
-for counts is told, with timelines, in [What a definition means](semantics.md). `doorstep schema` prints the JSON Schema.
+for counts is told, with timelines, in [What a definition means](semantics.md). `doorstep schema` prints the JSON
+Schema.
 
 **Durations**: `90s`, `15m`, `24h`, `7d`, `2w`, and compounds such as `1d12h`; a day is 24 hours. **Windows**:
 `7d_after_prev` (or just `7d`), `24h_after_entry`, `2d_after_step_<id>`; a list means all of them; both ends included.
@@ -55,7 +56,10 @@ steps:
   - {event: first_session, window: 3d}
 examples:
   - name: verified in time
-    events: [{at: 0s, event: signup_started, platform: web}, {at: 7d, event: email_verified}, {at: 8d, event: first_session}]
+    events:
+      - {at: 0s, event: signup_started, platform: web}
+      - {at: 7d, event: email_verified}
+      - {at: 8d, event: first_session}
     expect: {status: completed, reached: 3, at: {verified: 7d}}
 ```
 """

@@ -2,8 +2,8 @@
 
 A chain is a choice of rows for steps 1..k. ``best[i, level]`` is the latest entry of a chain of ``level`` + 1 steps
 that ends at row ``walk.first + i``. Windows only bound from above, so of two chains the one with the later end and the
-later entry can do all the other can; chains that end later have entries no earlier, so one pass finds every depth. Only rows
-of one instant compete: there distinct rows are found for a run of steps by augmenting paths.
+later entry can do all the other can; chains that end later have entries no earlier, so one pass finds every depth. Only
+rows of one instant compete: there distinct rows are found for a run of steps by augmenting paths.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Doorstep beside its peers on the same rows: `make bench`. Ratios, never assertions."""
