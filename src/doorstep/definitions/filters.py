@@ -114,6 +114,8 @@ GIVEN: Final = _Given()
 class Operators(Model):
     """Tests of one property; all given must hold."""
 
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
     eq: Annotated[Literal_ | None, GIVEN] = Field(default=None, description="Equals this value, of this type.")
     ne: Annotated[Literal_ | None, GIVEN] = Field(default=None, description="Is present and does not equal this value.")
     in_: Annotated[tuple[Literal_, ...] | None, GIVEN] = Field(

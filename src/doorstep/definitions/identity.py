@@ -50,7 +50,7 @@ def canonical(funnel: Funnel) -> dict[str, Json]:
         "exclude": _as_set(_selector(one) for one in funnel.exclude),
         "exclude_units": _as_set(_selector(one) for one in funnel.exclude_units),
         "hold_constant": list(funnel.hold_constant),
-        "entry": list(funnel.entry_positions),
+        "entry": _as_set(funnel.entry_positions),
         "reentry": funnel.reentry
         if isinstance(funnel.reentry, str)
         else _as_set(_reentry(funnel, one) for one in funnel.reentry),

@@ -37,19 +37,16 @@ def entry_steps_are_plain(funnel: Funnel) -> Violations:
 def pace_stands_on_sub_steps(funnel: Funnel) -> Violations:
     """With ``steps`` among the alternatives, ``min_gap`` and ``out_of_order`` are the sub-steps' business.
 
-    ``dedupe`` still picks among single-event alternatives, so it needs one of them.
+    ``dedupe`` may stay: it picks among the rows of single-event alternatives.
     """
     for position, step in enumerate(funnel.steps):
-        walks = [bool(alternative.steps) for alternative in step.any_of]
-        if step.optional or not any(walks):
+        if step.optional or not any(alternative.steps for alternative in step.any_of):
             continue
         for key in pacing_of(step):
-            if key == "dedupe" and not all(walks):
-                continue
-            message = f"A step with `steps` among its alternatives has no `{key}`: it would not say of which row."
-            yield Violation(
-                "branch-pace", message, ("steps", position, key), f"Put `{key}` on the sub-steps.", on_key=True
-            )
+            if key != "dedupe":
+                message = f"A step with `steps` among its alternatives has no `{key}`: it would not say of which row."
+                mend = f"Put `{key}` on the sub-steps." if key == "min_gap" else f"Leave `{key}` out."
+                yield Violation("branch-pace", message, ("steps", position, key), mend, on_key=True)
 
 
 RULES = (steps_stand_alone, entry_steps_are_plain, pace_stands_on_sub_steps)
