@@ -88,7 +88,7 @@ def _passes(place: Value, test: Test) -> str:
 
 
 def _text(v: str, test: Test) -> str:
-    literals = [one for one in test.operand if isinstance(one, str)]
+    literals = [one for one in test.operand if isinstance(one, str) and _in_unicode(one)]
     if test.operator in ("in", "not_in"):
         return _one_of(v, [quoting.text(one) for one in literals], test.operator)
     if not literals:
@@ -182,6 +182,11 @@ def _whole(number: int) -> str:
 
 def _float(number: float) -> str:
     return f"'{number!r}'::DOUBLE"
+
+
+def _in_unicode(text: str) -> bool:
+    """Whether any data can hold the text: half a surrogate pair, which JSON can spell, is no character."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _truth(value: bool) -> str:

@@ -51,6 +51,15 @@ class EventRows:
         """SQL: the row is not later than ``us`` (microseconds UTC); lets a Parquet scan skip row groups."""
         return self._time.bound("<=", us)
 
+    @property
+    def spans(self) -> tuple[int, int] | None:
+        """The first and last time, where the files' statistics tell and other connections can read the relation too:
+        then ranges of time may be read side by side.
+        """
+        if self._time.low <= FIRST or self._time.high >= LAST or "doorstep_" in self.relation:
+            return None
+        return self._time.low, self._time.high
+
     def identity(self, name: str) -> str:
         """SQL of a column of `Needs.units` or `Needs.hold`: an integer type, VARCHAR, BOOLEAN or DOUBLE."""
         return self._identities[name]
