@@ -102,6 +102,14 @@ def _answers(rows: EventRows, connection: duckdb.DuckDBPyConnection, asked: list
     return connection.execute(f"SELECT {selects} FROM {rows.relation} ORDER BY {rows.time}").fetchall()
 
 
+def test_half_a_surrogate_pair_equals_nothing() -> None:
+    """A literal that no text can hold is a test that fails, not an error."""
+    asked: list[Condition] = [Test("p", "in", ("\ud800", "a")), Test("p", "contains", ("\udfff",))]
+    with duckdb.connect() as connection:
+        rows = open_rows(connection, pa.table({"event": ["e"], "time": [1], "p": ["a"]}), needs=_needs(asked))
+        assert _answers(rows, connection, asked) == [(True, False)]
+
+
 def _needs(asked: list[Condition]) -> Needs:
     return Needs(frozenset[str]().union(*(properties_of(condition) for condition in asked)))
 

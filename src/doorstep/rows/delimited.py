@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -57,7 +57,7 @@ def read_csv(
         columns=known,
     )
     staged = stage(connection, shape, _relation(headers, known, rejects))
-    lost = _lost(connection, rejects)
+    lost = _lost(connection, (f"{rejects}_{number}" for number in range(len(set(headers.values())))))
     return _decide(connection, staged, needs, lost)
 
 
@@ -97,7 +97,8 @@ def _relation(headers: Mapping[str, tuple[str, tuple[str, ...]]], known: tuple[s
             f"read_csv({quoting.texts(literal(path) for path in paths)}, auto_detect = false, header = true,"
             f" columns = {{{spec}}},"
             f" delim = {quoting.text(delimiter)}, quote = '\"', escape = '\"', nullstr = '',"
-            f" max_line_size = {_LONGEST_LINE}, ignore_errors = true, store_rejects = true,"
+            f" max_line_size = {_LONGEST_LINE}, buffer_size = {2 * _LONGEST_LINE},"
+            f" ignore_errors = true, store_rejects = true,"
             f" rejects_table = '{rejects}_{number}', rejects_scan = '{rejects}_{number}_scan')"
         )
         selects = ", ".join(
@@ -108,20 +109,14 @@ def _relation(headers: Mapping[str, tuple[str, tuple[str, ...]]], known: tuple[s
     return f"({' UNION ALL '.join(parts)})"
 
 
-def _lost(connection: duckdb.DuckDBPyConnection, rejects: str) -> int:
+def _lost(connection: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> int:
     """How many lines did not fit the header, and forget them."""
-    tables = [
-        name
-        for (name,) in connection.execute(
-            "SELECT table_name FROM duckdb_tables() WHERE starts_with(table_name, ?)", [f"{rejects}_"]
-        ).fetchall()
-    ]
     lost = 0
     for name in tables:
-        if not name.endswith("_scan"):
-            counted = connection.execute(f"SELECT count(DISTINCT (scan_id, file_id, line)) FROM {name}").fetchone()
-            lost += counted[0] if counted else 0
+        counted = connection.execute(f"SELECT count(DISTINCT (scan_id, file_id, line)) FROM {name}").fetchone()
+        lost += counted[0] if counted else 0
         connection.execute(f"DROP TABLE {name}")
+        connection.execute(f"DROP TABLE {name}_scan")
     return lost
 
 

@@ -20,7 +20,7 @@ from doorstep.rows.values import Value, json_pointer
 
 _LOOK: Final = 20_000
 """How many lines are looked at for the names that stand for ours, before all of them are."""
-_LONGEST_LINE: Final = 64 << 20
+_LONGEST_LINE: Final = 16 << 20
 
 
 def read_json(

@@ -174,10 +174,9 @@ def _nanoseconds(raw: str, zone: str) -> str:
 
 def _text(raw: str, zone: str) -> str:
     t = f"upper(trim({raw}))"
-    packed = f"replace(replace({t}, ' ', 'T'), 'TT', 'T')"
     return (
         f"(CASE WHEN regexp_full_match({t}, '{_WITH_OFFSET}') THEN epoch_us(TRY_CAST({_tight(t)} AS TIMESTAMPTZ))"
-        f" WHEN regexp_full_match({t}, '{_NAIVE}') THEN {_local(f'TRY_CAST({packed} AS TIMESTAMP)', zone)}"
+        f" WHEN regexp_full_match({t}, '{_NAIVE}') THEN {_local(f'TRY_CAST({t} AS TIMESTAMP)', zone)}"
         f" WHEN regexp_full_match({t}, '{_WITH_OFFSET_NO_SECONDS}') THEN"
         f" epoch_us(TRY_CAST(left({_tight(t)}, 16) || ':00' || substr({_tight(t)}, 17) AS TIMESTAMPTZ)) END)"
     )
