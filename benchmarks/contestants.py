@@ -60,14 +60,15 @@ def plain_sql(path: Path) -> list[int]:
     import duckdb
 
     window = f"{WINDOW_DAYS} * 86400000000"
-    columns = [f"max(CASE WHEN event = '{STEPS[0]}' THEN moment END) OVER so_far AS entry1, user_id, event, moment"]
-    query = f"SELECT {columns[0]} FROM events WINDOW so_far AS (PARTITION BY user_id ORDER BY moment ROWS UNBOUNDED PRECEDING)"
+    first = f"max(CASE WHEN event = '{STEPS[0]}' THEN moment END) OVER so_far AS entry1, user_id, event, moment"
+    so_far = "WINDOW so_far AS (PARTITION BY user_id ORDER BY moment ROWS UNBOUNDED PRECEDING)"
+    query = f"SELECT {first} FROM events {so_far}"
     for step, name in enumerate(STEPS[1:], start=2):
         kept = ", ".join(f"entry{number}" for number in range(1, step))
         query = (
             f"SELECT max(CASE WHEN event = '{name}' AND moment <= entry{step - 1} + {window} THEN entry{step - 1} END)"
             f" OVER so_far AS entry{step}, {kept}, user_id, event, moment FROM ({query})"
-            " WINDOW so_far AS (PARTITION BY user_id ORDER BY moment ROWS UNBOUNDED PRECEDING)"
+            f" {so_far}"
         )
     counts = ", ".join(f"count(DISTINCT user_id) FILTER (entry{step} IS NOT NULL)" for step in range(1, len(STEPS) + 1))
     with duckdb.connect() as connection:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from doorstep.definitions.conditions import properties_of
 from doorstep.definitions.funnel import ANY_EVENT, Funnel
 from doorstep.engines.conditions import sql
-from doorstep.engines.grouping import Coded, by_unit, code, in_value_order
+from doorstep.engines.grouping import Coded, by_unit, code, in_value_order, whole_numbers
 from doorstep.errors import RunError
 from doorstep.matching.attempts import Attempts, from_table, joined
 from doorstep.matching.kernel import attempts_of
@@ -346,8 +346,7 @@ def _walk(engine: Engine, query: _Query, table: pa.Table, offset: int) -> _Part:
 
 
 def _numbers(column: pa.ChunkedArray) -> NDArray[np.int64]:
-    whole: NDArray[np.int64] = column.to_numpy()
-    return whole
+    return whole_numbers(pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], pa.int64()))
 
 
 def _walk_units(

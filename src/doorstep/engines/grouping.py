@@ -36,13 +36,18 @@ def code(columns: Sequence[pa.ChunkedArray]) -> Coded:
     return first
 
 
+def whole_numbers(array: pa.Array) -> NDArray[Any]:
+    """An integer array without nulls as numpy sees it (`Array.to_numpy` would import pandas, where there is one)."""
+    return np.from_dlpack(array) if len(array) else np.empty(0, array.type.to_pandas_dtype())
+
+
 def _code_one(column: pa.ChunkedArray) -> Coded:
     encoded = column.unify_dictionaries() if pa.types.is_dictionary(column.type) else column.dictionary_encode()
     whole = encoded.combine_chunks()
     if isinstance(whole, pa.ChunkedArray):
         whole = whole.chunk(0) if whole.num_chunks else pa.array([], column.type).dictionary_encode()
     indices = whole.indices
-    codes = (indices.fill_null(-1) if indices.null_count else indices).to_numpy(zero_copy_only=False)
+    codes = whole_numbers(indices.fill_null(-1) if indices.null_count else indices)
     return Coded(codes.astype(np.int32, copy=False), (whole.dictionary,))
 
 
