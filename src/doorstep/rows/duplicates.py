@@ -43,4 +43,4 @@ def without_duplicates(
         f"(SELECT * FROM {usable} WHERE {shape.message_id} IS NULL OR {shape.message_id} NOT IN {repeats}"
         f" UNION ALL SELECT * FROM {winners})"
     )
-    return replace(shape, relation=once, made=(*shape.made, repeated, winners)), rows - ids
+    return replace(shape, relation=once), rows - ids

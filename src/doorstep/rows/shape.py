@@ -42,7 +42,6 @@ class Shape:
     digest: str | None = None
     lost_lines: int = 0
     notes: tuple[str, ...] = ()
-    made: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
 
     @property
@@ -102,5 +101,4 @@ def stage(connection: duckdb.DuckDBPyConnection, shape: Shape, relation: str) ->
         message_id=None if shape.message_id is None else "message_id",
         digest=None if shape.message_id is None else "digest",
         values=values,
-        made=(*shape.made, table),
     )

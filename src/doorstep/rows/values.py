@@ -13,7 +13,7 @@ from typing import Final, Literal
 from duckdb.sqltypes import DuckDBPyType
 
 from doorstep.rows import quoting
-from doorstep.rows.paths import PROPERTIES, paths, row_paths
+from doorstep.rows.paths import row_paths
 
 Kind = Literal["text", "number", "integer", "boolean", "json", "time"]
 
@@ -100,9 +100,3 @@ def _within(sql: str, kind: DuckDBPyType, path: tuple[str, ...]) -> list[Value]:
 
 def _children(kind: DuckDBPyType) -> dict[str, DuckDBPyType]:
     return {name: child for name, child in kind.children if isinstance(child, DuckDBPyType)}
-
-
-def looks_inside(name: str, columns: Mapping[str, DuckDBPyType]) -> bool:
-    """Whether finding ``name`` means reading the ``properties`` column as JSON text."""
-    kind = columns.get(PROPERTIES)
-    return kind is not None and kind.id == "varchar" and name != PROPERTIES and bool(paths(name))
