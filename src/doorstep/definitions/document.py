@@ -80,6 +80,7 @@ class Nodes:
     def __init__(self, file: str) -> None:
         self.file = file
         self.issues: list[Issue] = []
+        self.scalars = 0
 
     def at(self, line: int, column: int) -> Position:
         """The place at a 0-based line and column."""
@@ -100,6 +101,9 @@ class Nodes:
             self.note("not-finite", f"{value} is not a number to count with.", position, path=path)
         elif isinstance(value, str) and (unfit := _UNFIT.search(value)) and "\ud800" <= unfit[0] <= "\udfff":
             self.note("bad-text", "Half of a surrogate pair is no character.", position, path=path)
+        self.scalars += 1
+        if self.scalars > MOST_NODES:
+            raise self.too_many(position)
         return Node(value, position)
 
     def sequence(self, items: list[Node], position: Position | None) -> Node:
@@ -132,14 +136,18 @@ class Nodes:
             raise self.stop("not-a-mapping", message, root.position)
         return Document(self.file, root, tuple(self.issues))
 
+    def too_many(self, position: Position | None) -> DefinitionError:
+        """The error for more values than `MOST_NODES`."""
+        message = f"The document holds more than {MOST_NODES:,} values once its aliases are written out."
+        return self.stop("too-many-values", message, position, "Is this a file of events?")
+
     def too_deep(self, position: Position | None) -> DefinitionError:
         """The error for nesting beyond `DEEPEST`."""
         return self.stop("too-deep", f"Values are nested more than {DEEPEST} deep.", position)
 
     def _checked(self, node: Node) -> Node:
         if node.size > MOST_NODES:
-            message = f"The document holds more than {MOST_NODES:,} values once its aliases are written out."
-            raise self.stop("too-many-values", message, node.position)
+            raise self.too_many(node.position)
         if node.depth > DEEPEST:
             raise self.too_deep(node.position)
         return node

@@ -42,9 +42,10 @@ def parse_yaml(text: str, file: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         position = nodes.at(mark.line, mark.column) if mark else None
-        line = text.split("\n")[mark.line] if mark else ""
-        mend = _mend(error.problem or "", line[mark.column :] if mark else "")
-        raise nodes.stop("not-yaml", f"This is not YAML: {error.problem}.", position, mend) from None
+        rest = "".join(line[mark.column :] for line in text.split("\n")[mark.line : mark.line + 1]) if mark else ""
+        raise nodes.stop(
+            "not-yaml", f"This is not YAML: {error.problem}.", position, _mend(error.problem or "", rest)
+        ) from None
 
 
 def plain_scalar(text: str) -> bool | int | float | str | None:
