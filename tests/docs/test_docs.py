@@ -2,7 +2,7 @@
 
 ``console`` blocks: lines after ``$`` are run; ``# exit N`` says that another exit code than 0 is meant; output that is
 shown must come (``...`` stands for anything). ``python`` blocks of a page run in one module. ``yaml`` blocks with a
-``rule`` are timelines; others are definitions and must load. ``sh`` blocks are the README's commands: `.ci/run` runs them.
+``rule`` are timelines; others are definitions and must load. ``sh`` blocks are the README's commands, run by `.ci/run`.
 """
 
 from __future__ import annotations
