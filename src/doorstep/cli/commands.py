@@ -303,7 +303,7 @@ def main() -> None:
         code = app(standalone_mode=False)
     except DoorstepError as error:
         _fail(error.code, error.message, error)
-        code = 1 if isinstance(error, DefinitionError) and sys.argv[1:2] == ["check"] and not _unreadable(error) else 2
+        code = 130 if error.code == "interrupted" else _exit_code(error)
     except typer.Abort:
         code = 130
     except TyperException as error:
@@ -322,6 +322,11 @@ def main() -> None:
         _fail("internal", f"this is a bug in doorstep ({what}). Please report it; DOORSTEP_DEBUG=1 shows more.", error)
         code = 2
     sys.exit(code or 0)
+
+
+def _exit_code(error: DoorstepError) -> int:
+    """1 for a check that found errors, 2 for all else."""
+    return 1 if isinstance(error, DefinitionError) and sys.argv[1:2] == ["check"] and not _unreadable(error) else 2
 
 
 def _unreadable(error: DefinitionError) -> bool:

@@ -10,7 +10,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -244,25 +244,32 @@ def _fetch(engine: Engine, statement: str, what: str) -> pa.Table:
 
 
 def _read(engine: Engine, query: _Query) -> pa.Table:
-    """The rows that matter. DuckDB collects a result in one thread, so ranges of time are read side by side, each
-    coding its own units; which row comes first makes no difference.
+    """The rows that matter. DuckDB collects a result in one thread, so ranges of time are read side by side;
+    which row comes first makes no difference.
     """
     spans = query.rows.spans
     if spans is None or engine.threads == 1 or query.rows.facts().rows < SIDE_BY_SIDE:
         return _fetch(engine, query.text, "reading events")
     cuts = np.linspace(spans[0], spans[1] + 1, engine.threads * 2 + 1).astype(np.int64).tolist()
 
-    def one(low: int, high: int) -> pa.Table:
-        own = replace(engine, connection=engine.connection.cursor(), progress=None)
+    cursors = [engine.connection.cursor() for _ in cuts[1:]]
+
+    def one(cursor: duckdb.DuckDBPyConnection, low: int, high: int) -> pa.Table:
         text = query.limited(query.rows.time_at_least(low), query.rows.time_at_most(high - 1))
-        table = own.connection.execute(text).to_arrow_table()
-        for name in query.unit_columns:
-            place = table.column_names.index(name)
-            table = table.set_column(place, name, table.column(name).dictionary_encode())
-        return table
+        return cursor.execute(text).to_arrow_table()
 
     with ThreadPoolExecutor(engine.threads) as pool:
-        return pa.concat_tables(pool.map(one, cuts[:-1], cuts[1:]))
+        reads = [pool.submit(one, *each) for each in zip(cursors, cuts[:-1], cuts[1:], strict=True)]
+        try:
+            while waiting := wait(reads, timeout=0.1).not_done:
+                if engine.progress is not None:
+                    engine.progress("reading events", 1 - len(waiting) / len(reads))
+        except KeyboardInterrupt:
+            for read, cursor in zip(reads, cursors, strict=True):
+                read.cancel()
+                cursor.interrupt()
+            raise RunError("interrupted", "reading events was interrupted; nothing was kept.") from None
+    return pa.concat_tables([read.result() for read in reads])
 
 
 def _buckets(engine: Engine, rows: EventRows, query: _Query) -> int:
