@@ -304,14 +304,12 @@ def main() -> None:
     except DoorstepError as error:
         _fail(error.code, error.message, error)
         code = 130 if error.code == "interrupted" else _exit_code(error)
-    except typer.Abort:
+    except (KeyboardInterrupt, typer.Abort):
+        _fail("interrupted", "stopped before it was done; nothing was kept.", KeyboardInterrupt())
         code = 130
     except TyperException as error:
         _fail("usage", getattr(error, "format_message", error.__str__)(), error)
         code = 2
-    except KeyboardInterrupt:
-        terminal.say("interrupted")
-        code = 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
@@ -333,7 +331,7 @@ def _unreadable(error: DefinitionError) -> bool:
     return any(issue.code in UNREADABLE for issue in error.issues)
 
 
-def _fail(code: str, message: str, error: Exception) -> None:
+def _fail(code: str, message: str, error: BaseException) -> None:
     if "--json" in sys.argv:
         terminal.show_json({"error": {"code": code, "message": message}})
     if isinstance(error, DefinitionError):
