@@ -297,16 +297,21 @@ def demo(
         terminal.say(f"events written to {path}")
 
 
+INTERRUPTED: Final = 130
+
+
 def main() -> None:
     """Runs the command line; 0 done, 1 the answer is no, 2 the request or the input is wrong, 130 interrupted."""
     try:
         code = app(standalone_mode=False)
+        if code == INTERRUPTED:  # typer turns Ctrl-C into this code, without a word
+            raise KeyboardInterrupt
     except DoorstepError as error:
         _fail(error.code, error.message, error)
-        code = 130 if error.code == "interrupted" else _exit_code(error)
+        code = INTERRUPTED if error.code == "interrupted" else _exit_code(error)
     except (KeyboardInterrupt, typer.Abort):
         _fail("interrupted", "stopped before it was done; nothing was kept.", KeyboardInterrupt())
-        code = 130
+        code = INTERRUPTED
     except TyperException as error:
         _fail("usage", getattr(error, "format_message", error.__str__)(), error)
         code = 2

@@ -92,7 +92,7 @@ def step_table(figures: Figures) -> Table:
     for name in ("count", "of entered", "of previous", "dropped", "median", "p90"):
         table.add_column(name, justify="right", no_wrap=True)
     worst = _worst(figures.steps)
-    ghost = 1.0
+    ghost = 1.0 if figures.entered else 0.0
     for step in figures.steps:
         share = step.from_start or 0.0
         label = Text(f"{step.id}  ", "bright_black") + Text(step.name, "italic" if step.optional else "")
