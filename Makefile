@@ -39,11 +39,11 @@ $(READY): pyproject.toml requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $(READY)
 
-lock: ## renew the hashed locks from pyproject.toml (needs uv)
+lock: ## bring the hashed locks up to pyproject.toml; `make lock UPGRADE=--upgrade` takes newer releases (needs uv)
 	set -e; for name in run dev bench; do \
 	  group=$$([ $$name = run ] || echo "--group $$name"); \
 	  uv pip compile pyproject.toml $$group --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	    --no-emit-find-links --custom-compile-command "make lock" --upgrade --quiet --output-file requirements/$$name.txt; \
+	    --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE) --quiet --output-file requirements/$$name.txt; \
 	done
 
 clean:

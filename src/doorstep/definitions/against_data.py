@@ -34,7 +34,7 @@ def against_data(
     ``events`` or ``columns`` means that nothing is known of them, and nothing is found.
     """
     known = {*columns, *kinds} if columns else frozenset[str]()
-    found = list(_unit_issues(funnel, known)) if known else []
+    found = list(_held_issues(funnel, known)) if known else []
     for path, selector in selectors(funnel):
         if events:
             found += _event_issues(path, selector, events)
@@ -58,9 +58,9 @@ def _unknown_property(path: str, name: str, known: Collection[str]) -> Issue:
     return Issue("unknown-property", "warning", message, None, path, _did_you_mean(name, known))
 
 
-def _unit_issues(funnel: Funnel, known: Collection[str]) -> Iterator[Issue]:
-    for path, names in (("count_by", funnel.unit_columns), ("hold_constant", funnel.hold_constant)):
-        yield from (_unknown_property(path, name, known) for name in names if name not in known)
+def _held_issues(funnel: Funnel, known: Collection[str]) -> Iterator[Issue]:
+    """``hold_constant`` only: a run refuses a unit that the data lacks, and says so itself."""
+    yield from (_unknown_property("hold_constant", name, known) for name in funnel.hold_constant if name not in known)
 
 
 def _did_you_mean(name: str, known: Collection[str]) -> str | None:

@@ -114,9 +114,8 @@ def _unit(funnel: Funnel) -> Iterator[Rule]:
 def _events(funnel: Funnel) -> Iterator[Rule]:
     for step in funnel.steps:
         given = all("event" in part.model_fields_set for way in ways(step, "") for _, part in way)
-        means = f"{capital(_label(step))} counts" + (
-            "." if given else ", since no event is named for some of its rows."
-        )
+        exactly = "spelled exactly so, capitals included" if given else "since no event is named for some of its rows"
+        means = f"{capital(_label(step))} counts, {exactly}."
         yield Rule("exact events", str(step.id), _state(given), means)
         if step.first_time:
             yield Rule("exact events", str(step.id), "declared", step_words.first_time(funnel, step))
@@ -154,7 +153,6 @@ def _windows(funnel: Funnel) -> Iterator[Rule]:
 
 def _dedupe(funnel: Funnel) -> Iterator[Rule]:
     topic: Topic = "dedupe"
-    yield Rule(topic, WHOLE, "defaulted", "Of rows that repeat a message_id only the earliest counts.")
     if funnel.match == "furthest" or funnel.order == "any":
         yield Rule(topic, WHOLE, "declared", "No row is preferred to another: repeated events change no depth.")
         return
@@ -182,13 +180,15 @@ def _filters(funnel: Funnel) -> Iterator[Rule]:
 def _exclusions(funnel: Funnel) -> Iterator[Rule]:
     topic: Topic = "filters and exclusions"
     unit = words.unit(funnel)
+    yield Rule(topic, WHOLE, "defaulted", "Of rows that repeat a message_id only the earliest counts.")
     if funnel.exclude:
         means = f"These rows never count: {'; '.join(map(words.rows, funnel.exclude))}."
     else:
         means = "No rows are excluded beforehand."
     yield Rule(topic, WHOLE, _given(funnel, "exclude"), means)
     if funnel.exclude_units:
-        means = f"{capital(words.a(unit))} with such a row vanishes whole: {'; '.join(map(words.rows, funnel.exclude_units))}."
+        rows = "; ".join(map(words.rows, funnel.exclude_units))
+        means = f"{capital(words.a(unit))} with such a row vanishes whole: {rows}."
     else:
         means = f"No {unit} is left out for what it did or is."
     yield Rule(topic, WHOLE, _given(funnel, "exclude_units"), means)
@@ -210,15 +210,16 @@ _PEOPLE: Final = {
 def _kinds_of_people(funnel: Funnel) -> Iterator[Rule]:
     """For staff, test users and bots: whether any filter sounds, by its property or value, as if it told them apart."""
     tests = [test for _, selector in selectors(funnel) for test in tests_of(selector.condition)]
+    excluded = {name for rule in (*funnel.exclude, *funnel.exclude_units) for name in rule.event}
     for people, sounds in _PEOPLE.items():
-        telling = {
+        telling = {name for name in excluded if sounds.search(name)} | {
             test.property for test in tests if any(sounds.search(str(one)) for one in (test.property, *test.operand))
         }
         if telling:
             shown = listed(map(words.property_name, sorted(telling)))
             means = f"{capital(people)}: filters look at {shown}; see there whether they are left out."
         else:
-            means = f"{capital(people)} count like anyone else: no filter or exclusion looks for them."
+            means = f"{capital(people)} count like everybody else: no filter or exclusion looks for them."
         yield Rule("filters and exclusions", WHOLE, _state(telling), means)
 
 
@@ -243,7 +244,7 @@ def _reentry(funnel: Funnel) -> Iterator[Rule]:
     if funnel.match == "furthest":
         means = f"There are no attempts to repeat: each {stream} counts as far as any choice of its rows gets."
     elif funnel.reentry == "never":
-        means = f"No re-entry: each {stream} gets one attempt, from its first {start}; a later {start} starts nothing."
+        means = f"Each {stream} has one attempt, from its first {start}; later ones start nothing."
     elif funnel.reentry == "always":
         means = f"Every {start} starts an attempt of its own, also while others are running."
     else:

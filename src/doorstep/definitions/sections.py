@@ -58,6 +58,8 @@ def _counting(funnel: Funnel) -> Iterator[Line]:
             yield said(f"The count of a step is the number of {unit} values whose attempt reached it.")
     else:
         yield said(f"Every attempt counts, so one {unit} counts as often as it attempts.")
+        if funnel.represent != "best":
+            yield said(f"No attempt stands for others, so `represent: {funnel.represent}` plays no part.")
         if funnel.order != "any":
             yield said("The count of a step is the number of attempts that reached it.")
     yield said(f"Rows in which {_any_of(funnel.unit_columns)} is missing are left out, and their number is reported.")

@@ -68,7 +68,8 @@ def _both_ends(funnel: Funnel) -> Iterator[Line]:
 def furthest(funnel: Funnel) -> Iterator[Line]:
     """What `match: furthest` looks for (semantics 7)."""
     yield said(
-        f"{capital(words.a(words.stream(funnel)))} gets as far as any choice of its rows allows: to the largest k for which different "
+        f"{capital(words.a(words.stream(funnel)))} gets as far as any choice of its rows allows: "
+        "to the largest k for which different "
         "rows match the first k steps, in order of time, the first of them in the date range, with every limit kept. "
         "No rule prefers one row to another on the way."
     )

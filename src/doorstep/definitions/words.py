@@ -178,7 +178,7 @@ def _holds_when_missing(of: Condition) -> str | None:
     if alone:
         return f"{listed(map(property_name, alone), 'or')} is missing"
     if len(names) > 1 and _truth(of, frozenset(names)) is False:
-        return f"{listed(map(property_name, names))} are all missing"
+        return f"{listed(map(property_name, names))} are {'both' if len(names) == 2 else 'all'} missing"
     return None
 
 
