@@ -201,12 +201,12 @@ def timelines(draw: st.DrawFn, units: int = 2) -> list[dict[str, Any]]:
 
 @st.composite
 def options(draw: st.DrawFn) -> dict[str, Any]:
-    """Bounds of a run; often none."""
+    """Bounds of a run; often none, never an empty range."""
     given: dict[str, Any] = {}
     if _maybe(draw, 3):
         given["since"] = draw(st.integers(0, 6)) * SECOND
     if _maybe(draw, 3):
-        given["until"] = draw(st.integers(4, 12)) * SECOND
+        given["until"] = draw(st.integers(7 if "since" in given else 4, 12)) * SECOND
     if _maybe(draw, 2):
         given["as_of"] = draw(st.integers(6, 20)) * SECOND
     given["first_time"] = _maybe(draw, 6)

@@ -42,6 +42,8 @@ def parse_yaml(text: str, file: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         position = nodes.at(mark.line, mark.column) if mark else None
+        if "nesting depth" in (error.problem or ""):  # libyaml's own bound, met while it reads ahead of us
+            raise nodes.too_deep(position) from None
         rest = "".join(line[mark.column :] for line in text.split("\n")[mark.line : mark.line + 1]) if mark else ""
         raise nodes.stop(
             "not-yaml", f"This is not YAML: {error.problem}.", position, _mend(error.problem or "", rest)
