@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -35,10 +36,10 @@ def _instant(microseconds: int | None) -> datetime | None:
     return None if microseconds is None else EPOCH + timedelta(microseconds=microseconds)
 
 
-def _by_engine(case: Case, rows: list[dict[str, Any]], options: dict[str, Any], **more: Any) -> Counter[Any]:
+def _by_engine(case: Case, source: Any, options: dict[str, Any], **more: Any) -> Counter[Any]:
     result = run(
         case.funnel,
-        _table(rows),
+        source,
         since=_instant(options.get("since")),
         until=_instant(options.get("until")),
         as_of=_instant(options.get("as_of")),
@@ -88,7 +89,25 @@ def test_a_run_finds_the_attempts_of_the_reference(
 ) -> None:
     """Over random definitions and rows, whatever the number of threads."""
     case = case_of(document, rows, options)
-    assert _by_engine(case, rows, options, threads=threads) == _expected(case)
+    assert _by_engine(case, _table(rows), options, threads=threads) == _expected(case)
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@given(strategies.documents(), strategies.timelines(units=4), strategies.options(), st.sampled_from([1, 3]))
+def test_a_run_over_parquet_finds_the_attempts_of_the_reference(
+    tmp_path_factory: pytest.TempPathFactory,
+    document: dict[str, Any],
+    rows: list[dict[str, Any]],
+    options: dict[str, Any],
+    pieces: int,
+) -> None:
+    """Plain columns are read past SQL, in one go or in several ranges of time: the attempts are the same."""
+    case = case_of(document, rows, options)
+    path = tmp_path_factory.mktemp("plain") / "events.parquet"
+    pq.write_table(_table(rows), path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("doorstep.engines.duckdb.AT_A_TIME", max(1, len(rows) // pieces))
+        assert _by_engine(case, path, options) == _expected(case)
 
 
 @pytest.mark.parametrize("buckets", [1, 2, 7])
@@ -101,7 +120,7 @@ def test_buckets_change_nothing(
     case = case_of(document, rows, options)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("doorstep.engines.duckdb._buckets", lambda *_: buckets)
-        assert _by_engine(case, rows, options) == _expected(case)
+        assert _by_engine(case, _table(rows), options) == _expected(case)
 
 
 def test_rows_without_unit_or_held_value_are_counted() -> None:

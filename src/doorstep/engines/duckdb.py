@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from doorstep.definitions.conditions import properties_of
 from doorstep.definitions.funnel import ANY_EVENT, Funnel
 from doorstep.engines.conditions import sql
-from doorstep.engines.grouping import Coded, by_unit, code, in_value_order, whole_numbers
+from doorstep.engines.grouping import Coded, arrow, by_unit, code, in_value_order, whole_numbers
 from doorstep.errors import RunError
 from doorstep.matching.attempts import Attempts, from_table, joined
 from doorstep.matching.kernel import attempts_of
@@ -38,6 +38,9 @@ Progress = Callable[[str, float | None], None]
 
 SIDE_BY_SIDE: Final = 1_000_000
 """From so many rows on, reading ranges of time side by side costs less than it saves."""
+
+AT_A_TIME: Final = 25_000_000
+"""Plain columns of about so many rows are read at once; between two reads progress is told and Ctrl-C heard."""
 
 BYTES_PER_ROW: Final = 160
 """What a matching row costs at most while it is grouped and walked: Arrow columns, codes, the kernel's row."""
@@ -147,7 +150,7 @@ def match(
     with reading(rows.description):
         buckets = _buckets(engine, rows, query)
         if buckets == 1:
-            parts = [_walk(engine, query, _read(engine, query), 0)]
+            parts = [_walk(engine, query, _read_plain(engine, query) or _read(engine, query), 0)]
         else:
             parts = list(_in_buckets(engine, query, buckets))
     return _together(parts, query)
@@ -173,19 +176,16 @@ class _Query:
         return tuple(f"h{number}" for number in range(len(self.funnel.hold_constant)))
 
     @property
+    def carried(self) -> Mapping[str, str]:
+        """The columns that are handed on beside time and word, and what is in them."""
+        found = dict(zip(self.unit_columns, self.funnel.unit_columns, strict=True))
+        found |= dict(zip(self.stream_columns, self.funnel.hold_constant, strict=True))
+        return found if self.breakdown is None else {**found, "b": self.breakdown}
+
+    @property
     def selects(self) -> Mapping[str, str]:
-        rows = self.rows
-        found = {
-            name: rows.identity(column)
-            for name, column in zip(self.unit_columns, self.funnel.unit_columns, strict=True)
-        }
-        found |= {
-            name: rows.identity(column)
-            for name, column in zip(self.stream_columns, self.funnel.hold_constant, strict=True)
-        }
-        if self.breakdown is not None:
-            found["b"] = rows.identity(self.breakdown)
-        return {**found, "t": rows.time, "w": self.word}
+        found = {alias: self.rows.identity(name) for alias, name in self.carried.items()}
+        return {**found, "t": self.rows.time, "w": self.word}
 
     @property
     def word(self) -> str:
@@ -207,15 +207,24 @@ class _Query:
         return f"{self.rows.event} IN ({', '.join(_text(name) for name in events)})"
 
     @property
+    def earliest(self) -> int:
+        """No row before this matters."""
+        return -FOREVER if self.plan.needs_early_rows or self.first_time else self.bounds.since
+
+    @property
+    def events(self) -> tuple[str, ...] | None:
+        """Only rows of these names matter; None where any may."""
+        events = {name for question in _flat(self.plan.questions) if not question.of for name in question.events}
+        return None if ANY_EVENT in events or self.plan.needs_every_row else tuple(sorted(events))
+
+    @property
     def conditions(self) -> list[str]:
         """What a row must meet to be looked at at all; whatever can be is pushed into the scan."""
         found = [self.rows.time_at_most(self.bounds.as_of)]
-        early = self.plan.needs_early_rows or self.first_time
-        if not early and self.bounds.since > -FOREVER:
-            found.append(self.rows.time_at_least(self.bounds.since))
-        events = {name for question in _flat(self.plan.questions) if not question.of for name in question.events}
-        if ANY_EVENT not in events and not self.plan.needs_every_row:
-            found.append(self.names(tuple(sorted(events))))
+        if self.earliest > -FOREVER:
+            found.append(self.rows.time_at_least(self.earliest))
+        if self.events is not None:
+            found.append(self.names(self.events))
         for selector in self.funnel.exclude:
             found.append(f"NOT {self.asks(Question(selector.event, selector.condition))}")
         return found
@@ -241,6 +250,38 @@ def _signed(mask: int) -> int:
 
 def _fetch(engine: Engine, statement: str, what: str) -> pa.Table:
     return engine.execute(statement, what).to_arrow_table()
+
+
+def _read_plain(engine: Engine, query: _Query) -> pa.Table | None:
+    """The rows that matter, where the source is plain columns and what is held in memory need not be bounded."""
+    rows, spans = query.rows, query.rows.spans
+    if rows.plain is None or spans is None or engine.memory is not None:
+        return None
+    from doorstep.engines.plain import Wanted, read_plain  # noqa: PLC0415 - polars is slow to import, and not always used
+
+    properties = needs_of(query.funnel, query.plan, None).properties
+    first, last = max(spans[0], query.earliest), min(spans[1], query.bounds.as_of)
+    pieces = max(1, rows.facts().rows // AT_A_TIME)
+    cuts = [first, *(first + (last - first) * piece // pieces for piece in range(1, pieces)), last + 1]
+    tables = []
+    for number, (low, high) in enumerate(pairwise(cuts)):
+        if engine.progress is not None:
+            engine.progress("reading events", number / pieces)
+        wanted = Wanted(
+            questions=query.plan.questions,
+            exclude=query.funnel.exclude,
+            properties=sorted(properties),
+            carried=query.carried,
+            events=query.events,
+            low=low if low > spans[0] else None,
+            high=high - 1 if high <= spans[1] else None,
+            every_row=query.plan.needs_every_row,
+        )
+        table = read_plain(rows.plain, wanted)
+        if table is None:
+            return None
+        tables.append(table)
+    return pa.concat_tables(tables)
 
 
 def _read(engine: Engine, query: _Query) -> pa.Table:
@@ -325,28 +366,27 @@ def _walk(engine: Engine, query: _Query, table: pa.Table, offset: int) -> _Part:
         order = np.argsort(groups.codes, kind="stable")
         table = table.take(pa.array(order))
         groups = Coded(groups.codes[order], groups.values)
-    units = code([table.column(name) for name in query.unit_columns])
     streams = None
     if query.stream_columns:
         streams = in_value_order(code([table.column(name) for name in query.stream_columns]))
     time = _numbers(table.column("t"))
     word = _numbers(table.column("w"))
-    no_unit = int((units.codes < 0).sum())
-    no_stream = 0 if streams is None else int(((streams.codes < 0) & (units.codes >= 0)).sum())
-    rows, starts = by_unit(units, time, word, None if streams is None else streams.codes)
+    columns = [table.column(name) for name in query.unit_columns]
+    units = by_unit(columns, time, word, None if streams is None else streams.codes, engine.threads)
+    no_stream = 0 if streams is None else int((units.rows["stream"] < 0).sum())
     plan = query.plan
     attempts, walked, vanished = _walk_units(
-        engine, plan, rows, starts, query, None if groups is None else groups.codes, offset
+        engine, plan, units.rows, units.starts, query, None if groups is None else groups.codes, offset
     )
     return _Part(
         attempts,
-        units.values,
+        tuple(column.combine_chunks().take(arrow(units.example)) for column in columns),
         () if streams is None else streams.values,
         None if groups is None else groups.values[0],
         table.num_rows,
-        len(units),
+        len(units.example),
         walked,
-        no_unit,
+        units.no_unit,
         no_stream,
         vanished,
     )

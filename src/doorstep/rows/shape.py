@@ -28,7 +28,8 @@ class Shape:
     """Rows as a reader found them, the unusable ones still among them.
 
     ``relation`` goes after FROM. ``event`` is VARCHAR; ``given`` says that a time was written, readable or not;
-    ``readable`` that the line could be read at all; ``digest`` orders rows that agree in all that is looked at.
+    ``readable`` that the line could be read at all; ``digest`` orders rows that agree in all that is looked at;
+    ``paths`` are those of Parquet files that ``relation`` reads where they lie.
     """
 
     relation: str
@@ -43,6 +44,7 @@ class Shape:
     lost_lines: int = 0
     notes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
 
     @property
     def usable(self) -> str:

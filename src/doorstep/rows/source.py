@@ -16,6 +16,7 @@ from doorstep.rows.files import resolve
 from doorstep.rows.identities import identity_of
 from doorstep.rows.json_lines import read_json
 from doorstep.rows.needs import Needs
+from doorstep.rows.plain import PlainFiles, plain_files
 from doorstep.rows.shape import Shape
 from doorstep.rows.times import FIRST, LAST, TimeColumn, check_timezone
 from doorstep.rows.typed import ArrowStream, as_text, read_frame, read_parquet
@@ -38,6 +39,8 @@ class EventRows:
     description: str
     kinds: Mapping[str, Kind]
     columns: tuple[str, ...]
+    plain: PlainFiles | None
+    """The same rows as plain columns of Parquet files, where they are that."""
     _time: TimeColumn
     _identities: Mapping[str, str]
     _values: Mapping[str, tuple[Value, ...]]
@@ -88,6 +91,7 @@ def open_rows(
     cannot be read as events.
     """
     shape = _read(connection, source, needs, dict(columns or {}), check_timezone(source_timezone))
+    read = shape.relation
     shape, counted = count(connection, shape)
     usable = shape.relation if counted.clean else f"(SELECT * FROM {shape.relation} WHERE {shape.usable})"
     units = [as_text(shape.values[name]) for name in needs.units]
@@ -103,6 +107,7 @@ def open_rows(
             name: found[0].kind for name, found in shape.values.items() if len(found) == 1 and found[0].kind != "json"
         },
         columns=shape.columns,
+        plain=plain_files(shape.paths, shape) if shape.relation == read else None,
         _time=shape.time,
         _identities={name: identity_of(connection, shape, shape.values[name]) for name in needs.identities},
         _values=shape.values,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
 import duckdb
@@ -36,7 +37,7 @@ def read_parquet(
     """Parquet files, read where they lie; files that lack a column others have give null there."""
     listed = quoting.texts(literal(path) for path in files.paths)
     relation = f"read_parquet({listed}{', union_by_name = true' if len(files.paths) > 1 else ''})"
-    return _typed(connection, relation, files.description, needs, columns, zone)
+    return replace(_typed(connection, relation, files.description, needs, columns, zone), paths=files.paths)
 
 
 def read_frame(
