@@ -1,4 +1,4 @@
-"""`make bench`: each contestant warm in one process and cold as a whole process, counts compared, ratios printed."""
+"""`make bench`: each contestant warm in one process and as a whole process, turn by turn; counts compared."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -19,27 +21,61 @@ from benchmarks.events import STEPS, written
 BASELINE = SAME_QUESTION[0]
 
 
-def _child(name: str, path: Path, repeats: int) -> None:
-    """Prints the counts, then the seconds of each repeat after a warm-up (none: a cold run)."""
+def _child(name: str, path: Path) -> None:
+    """Prints the counts; then, for each line it is sent, the seconds that one more run took."""
     contestant = CONTESTANTS[name]
-    print(*contestant(path))
-    for _ in range(repeats):
+    print(*contestant(path), flush=True)
+    for _ in sys.stdin:
         start = time.perf_counter()
         contestant(path)
-        print(time.perf_counter() - start)
+        print(time.perf_counter() - start, flush=True)
 
 
-def _measure(name: str, path: Path, repeats: int) -> tuple[list[int], float, float]:
-    """(counts, warm median, cold): both in processes of their own, so that none helps or hinders another."""
-    command = [sys.executable, "-m", "benchmarks", "--child", name, "--file", str(path)]
-    lines = subprocess.run([*command, "--repeats", str(repeats)], capture_output=True, text=True, check=True).stdout
-    counts, *seconds = lines.strip().splitlines()
-    colds = []
+@dataclass
+class Contest:
+    """What one contestant took, in seconds; the n-th figures of all contestants were taken one after another."""
+
+    counts: list[int]
+    warm: list[float]
+    whole: list[float]
+
+
+def _measure(path: Path, repeats: int) -> dict[str, Contest]:
+    """Turn by turn, so that what else the machine does falls on all alike; each in a process of its own."""
+    commands = {
+        name: [sys.executable, "-m", "benchmarks", "--child", name, "--file", str(path)] for name in CONTESTANTS
+    }
+    with ExitStack() as stack:
+        running = {
+            name: stack.enter_context(
+                subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+            )
+            for name, command in commands.items()
+        }
+        found = {name: Contest(list(map(int, _line(child).split())), [], []) for name, child in running.items()}
+        for _ in range(repeats):
+            for name, child in running.items():
+                assert child.stdin is not None
+                print(file=child.stdin)
+                found[name].warm.append(float(_line(child)))
+        for child in running.values():
+            child.communicate()
     for _ in range(3):
-        start = time.perf_counter()
-        subprocess.run([*command, "--repeats", "0"], capture_output=True, check=True)
-        colds.append(time.perf_counter() - start)
-    return [int(count) for count in counts.split()], statistics.median(map(float, seconds)), statistics.median(colds)
+        for name, command in commands.items():
+            start = time.perf_counter()
+            subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True)
+            found[name].whole.append(time.perf_counter() - start)
+    return found
+
+
+def _line(child: subprocess.Popen[str]) -> str:
+    assert child.stdout is not None
+    return child.stdout.readline()
+
+
+def _ratio(ours: list[float], base: list[float]) -> str:
+    """The middle one of the turns' ratios."""
+    return f"{statistics.median(one / other for one, other in zip(ours, base, strict=True)):.2f}"
 
 
 def _small_file() -> float:
@@ -61,31 +97,35 @@ def main() -> int:
     """0 when contestants of the same question agree, else 1."""
     parser = argparse.ArgumentParser(prog="benchmarks")
     parser.add_argument("--rows", type=int, default=20_000_000)
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--child", choices=CONTESTANTS)
     parser.add_argument("--file", type=Path)
     given = parser.parse_args()
     if given.child:
-        _child(given.child, given.file, given.repeats)
+        _child(given.child, given.file)
         return 0
     path = written(given.rows)
-    found = {name: _measure(name, path, given.repeats) for name in CONTESTANTS}
+    found = _measure(path, given.repeats)
     table = Table(
         title=f"{given.rows:,} rows, {given.rows // 20:,} users, {len(STEPS)} steps; seconds, and times {BASELINE}"
     )
     for column in ("", "warm", "ratio", "whole process", "ratio", "counts"):
         table.add_column(column, justify="left" if column in ("", "counts") else "right")
-    _, base_warm, base_cold = found[BASELINE]
-    for name, (counts, warm, cold) in found.items():
-        ratios = f"{warm / base_warm:.2f}", f"{cold / base_cold:.2f}"
+    base = found[BASELINE]
+    for name, one in found.items():
         table.add_row(
-            name, f"{warm:.2f}", ratios[0], f"{cold:.2f}", ratios[1], " ".join(f"{count:,}" for count in counts)
+            name,
+            f"{statistics.median(one.warm):.2f}",
+            _ratio(one.warm, base.warm),
+            f"{statistics.median(one.whole):.2f}",
+            _ratio(one.whole, base.whole),
+            " ".join(f"{count:,}" for count in one.counts),
         )
     console = Console(width=None if sys.stdout.isatty() else 140)
     console.print(table)
-    console.print(f"declared / furthest: {found['doorstep declared'][1] / found['doorstep furthest'][1]:.2f}")
+    console.print(f"declared / furthest: {_ratio(found['doorstep declared'].warm, found['doorstep furthest'].warm)}")
     console.print(f"doorstep run on a file of two rows, whole process: {_small_file():.2f} s")
-    agree = len({tuple(found[name][0]) for name in SAME_QUESTION}) == 1
+    agree = len({tuple(found[name].counts) for name in SAME_QUESTION}) == 1
     console.print("counts agree" if agree else "COUNTS DIFFER between contestants of the same question")
     return 0 if agree else 1
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from doorstep.definitions.funnel import Selector
+from doorstep.engines.grouping import arrow, code
 from doorstep.matching.conditions import meets, word_of
 from doorstep.matching.plan import Question
 from doorstep.rows.plain import PlainFiles
@@ -61,12 +62,14 @@ def read_plain(files: PlainFiles, wanted: Wanted) -> pa.Table | None:
         found = frame.filter(*_filters(files, wanted)).select(columns).collect()
     except (pl.exceptions.PolarsError, OSError):
         return None  # DuckDB will read it, or say what is wrong with the file
-    judged = _judge(found, looked_at, wanted)
+    if any(found[name].head(_SAMPLE).n_unique() > MOST_COMBINATIONS for name in ("e", *looked_at)):
+        return None
+    table = found.to_arrow(compat_level=pl.CompatLevel.oldest())
+    judged = _judge(table, looked_at, wanted)
     if judged is None:
         return None
     words, kept = judged
-    table = found.select([*selected, "t"]).to_arrow(compat_level=pl.CompatLevel.oldest())
-    table = table.append_column("w", pa.array(words))
+    table = table.select([*selected, "t"]).append_column("w", arrow(words))
     keep = kept if wanted.every_row else kept & (words != 0)
     return table if keep.all() else table.filter(pa.array(keep))
 
@@ -82,36 +85,24 @@ def _filters(files: PlainFiles, wanted: Wanted) -> list[pl.Expr]:
     return found
 
 
-def _judge(
-    found: pl.DataFrame, looked_at: Mapping[str, str], wanted: Wanted
-) -> tuple[Integers, NDArray[np.bool_]] | None:
+def _judge(table: pa.Table, looked_at: Mapping[str, str], wanted: Wanted) -> tuple[Integers, NDArray[np.bool_]] | None:
     """(the word of each row, whether `exclude` leaves it), by looking at each combination of values once."""
-    names = ["e", *looked_at]
-    if any(found[name].head(_SAMPLE).n_unique() > MOST_COMBINATIONS for name in names):
-        return None
-    numbered = np.zeros(len(found), np.int64)
+    numbered = np.zeros(table.num_rows, np.int64)
     values: list[list[object]] = []
-    for name in names:
-        distinct, codes = _number(found[name])
-        if len(distinct) > MOST_COMBINATIONS or len(distinct) ** 2 * int(numbered.max(initial=0)) > 2**62:
+    room = 1
+    for name in ("e", *looked_at):
+        coded = code([table.column(name)])
+        room *= len(coded) + 1
+        if len(coded) > MOST_COMBINATIONS or room > 2**62:
             return None
-        numbered = numbered * len(distinct) + codes
-        values.append(distinct)
-    combinations, place = _compact(numbered, int(np.prod([len(one) for one in values], dtype=object)))
+        numbered = numbered * (len(coded) + 1) + (coded.codes + 1)
+        values.append([None, *coded.values[0].to_pylist()])
+    combinations, place = _compact(numbered, room)
     if len(combinations) > MOST_COMBINATIONS:
         return None
     judged = [_judge_one(int(one), values, list(looked_at.values()), wanted) for one in combinations]
     words = np.array([word for word, _ in judged], np.uint64).view(np.int64)
     return words[place], np.array([kept for _, kept in judged], np.bool_)[place]
-
-
-def _number(column: pl.Series) -> tuple[list[object], Integers]:
-    """(the distinct values, null among them; the number of each row's value)."""
-    distinct = column.unique()
-    if len(distinct) > MOST_COMBINATIONS:
-        return distinct.to_list(), np.zeros(0, np.int64)
-    numbers = pl.Series(range(len(distinct)), dtype=pl.UInt32)
-    return distinct.to_list(), column.replace_strict(distinct, numbers).to_numpy().astype(np.int64)
 
 
 def _compact(numbered: Integers, room: int) -> tuple[Integers, Any]:
