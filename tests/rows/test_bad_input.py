@@ -43,6 +43,8 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "notes.txt").write_text("hello")
     (tmp_path / "no.csv.gz").write_text("event,time\n")
     (tmp_path / "half.jsonl.gz").write_bytes(gzip.compress(b'{"event": "e", "time": 1}\n' * 9_000)[:60])
+    whole = gzip.compress(b"event,time\n" + b"".join(b"e%d,%d\n" % (n, n * 7919 % 10007) for n in range(90_000)))
+    (tmp_path / "late.csv.gz").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "packed.parquet.gz").write_bytes(b"x")
     return tmp_path
 
@@ -66,6 +68,7 @@ def folder(tmp_path: Path) -> Path:
         ("notes.txt", "unknown-kind", "Readable are"),
         ("no.csv.gz", "unreadable", "no.csv.gz"),
         ("half.jsonl.gz", "unreadable", "half.jsonl.gz"),
+        ("late.csv.gz", "unreadable", "late.csv.gz cannot be unpacked to its end"),
         ("packed.parquet.gz", "unknown-kind", "gunzip"),
     ],
 )
@@ -97,6 +100,12 @@ def test_what_is_no_source_is_refused(reader: Reader, source: object) -> None:
         ({"event": ["e"], "time": [True]}, "unusable-column", "BOOLEAN"),
         ({"event": ["e"], "time": [{"s": 1}]}, "unusable-column", "STRUCT"),
         ({"event": ["e"], "time": [1], "usr_id": ["u"]}, "no-unit-column", "Did you mean 'usr_id'?"),
+        ({"event": ["e"], "time": [1], "user_id": [b"u"]}, "unusable-column", "'user_id'"),
+        ({"event": ["e"], "time": [1], "user_id": [["u"]]}, "unusable-column", "VARCHAR[]"),
+        ({"event": ["e"], "time": [1], "user_id": [{"id": "u"}]}, "unusable-column", "Cast it to text"),
+        ({"event": ["e"], "time": [1], "user_id": ["u"], "message_id": [b"m"]}, "unusable-column", "'message_id'"),
+        ({"event": ["e"], "time": [1], "user_id": [2.0**60]}, "unusable-column", "too large"),
+        ({"event": ["e"], "time": [1], "user_id": ["u"], "Plan": ["x"], "plan": ["y"]}, "repeated-column", "'plan'"),
     ],
 )
 def test_columns_that_cannot_be_events_are_refused(

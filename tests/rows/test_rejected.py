@@ -55,6 +55,24 @@ def test_rows_without_an_event_are_left_out_of_native_parquet_too(tmp_path: Path
         assert (opened.facts().rejected, opened.facts().last_time) == ({"no_event": 2}, NOON)
 
 
+@pytest.mark.parametrize("closed", [True, False])
+def test_lines_that_a_stray_quote_swallows_are_counted(tmp_path: Path, reader: Reader, closed: bool) -> None:
+    """A quote that is not closed, or much later and wrongly, loses every line in between; each counts, with a note."""
+    lines = [f"e{number},{number + 1}" for number in range(100)]
+    lines[40] = '"e40,41'
+    if closed:
+        lines[60] = 'e60,"61"x'
+    (tmp_path / "e.csv").write_text("event,time\n" + "\n".join(lines) + "\n")
+    facts = reader.open(tmp_path / "e.csv").facts()
+    kept = reader.read(tmp_path / "e.csv")
+    assert facts.rows == 100
+    assert dict(facts.rejected) == {"unreadable_line": 100 - len(kept)}
+    assert len(kept) == (79 if closed else 40)
+    assert [note for note in facts.notes if "line 42" in note] == [
+        f"a quote that opens in line 42 is not closed as it should be: {100 - len(kept)} lines from there on are lost."
+    ]
+
+
 def test_json_lines_that_are_no_objects_are_counted(tmp_path: Path, reader: Reader) -> None:
     """Broken JSON, bytes that are no UTF-8, lists and bare values are unreadable lines; empty lines are nothing."""
     path = tmp_path / "e.jsonl"

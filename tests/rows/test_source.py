@@ -240,3 +240,19 @@ def test_two_sources_on_one_connection_do_not_disturb_each_other(tmp_path: Path)
         opened = [open_rows(connection, path, needs=Needs()) for path in (first, second)]
         found = [connection.execute(f"SELECT {rows.event} FROM {rows.relation}").fetchall() for rows in opened]
     assert found == [[("a",)], [("b",)]]
+
+
+def test_a_single_precision_number_is_the_decimal_that_people_write(reader: Reader) -> None:
+    """0.1 in a float32 column is 0.1, not the double next to it."""
+    rows = pa.table({"event": ["e"], "time": [1], "p": pa.array([0.1], pa.float32())})
+    opened = reader.open(rows, "p")
+    (place,) = opened.values("p")
+    assert reader.connection.execute(f"SELECT {place.sql} FROM {opened.relation}").fetchone() == (0.1,)
+
+
+def test_a_whole_number_in_json_names_one_unit_however_it_is_written(tmp_path: Path, reader: Reader) -> None:
+    """1, 1.0 and "1" are one user; 1.5 is another."""
+    ids = ["1", "1.0", '"1"', "1.5", '"a"', "1e0"]
+    (tmp_path / "e.jsonl").write_text("".join(f'{{"event": "e", "time": 1, "user_id": {one}}}\n' for one in ids))
+    found = reader.read(tmp_path / "e.jsonl", units=("user_id",))
+    assert [unit for *_, unit in found] == ["1", "1", "1", "1", "1.5", "a"]

@@ -206,6 +206,34 @@ class Impossible:
         return self.message
 
 
+def kinds_of(
+    connection: duckdb.DuckDBPyConnection, rows: EventRows, conditions: Sequence[Condition]
+) -> Mapping[str, Kind]:
+    """What each property holds, where all its values are of one type: its column's, if no value stands anywhere else.
+
+    Looking elsewhere, in JSON, takes a reading of all rows, so that is done only for a property of whose column some
+    condition asks the impossible.
+    """
+    found = dict(rows.kinds)
+    for name in sorted(frozenset[str]().union(*(properties_of(one) for one in conditions))):
+        places = rows.values(name)
+        if len(places) > 1 and places[0].kind != "json":
+            doubtful = any(impossible(one, {name: places[0].kind}) for one in conditions)
+            if doubtful and not _elsewhere(connection, rows, places):
+                found[name] = places[0].kind
+    return found
+
+
+def _elsewhere(connection: duckdb.DuckDBPyConnection, rows: EventRows, places: Sequence[Value]) -> bool:
+    """Whether some row has the property, and not at the first place."""
+    others = " OR ".join(f"{place.sql} IS NOT NULL" for place in places[1:])
+    with reading(rows.description):
+        found = connection.execute(
+            f"SELECT 1 FROM {rows.relation} WHERE {places[0].sql} IS NULL AND ({others}) LIMIT 1"
+        ).fetchone()
+    return found is not None
+
+
 _HOLDS: Final[dict[Kind, str]] = {
     "text": "texts",
     "boolean": "true and false",

@@ -42,8 +42,8 @@ SIDE_BY_SIDE: Final = 1_000_000
 AT_A_TIME: Final = 25_000_000
 """Plain columns of about so many rows are read at once; between two reads progress is told and Ctrl-C heard."""
 
-BYTES_PER_ROW: Final = 160
-"""What a matching row costs at most while it is grouped and walked: Arrow columns, codes, the kernel's row."""
+BYTES_PER_ROW: Final = 250
+"""What a matching row costs at most while it is grouped and walked: Arrow columns, keys, two of the kernel's rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,9 @@ class Matched:
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """A DuckDB connection of our own. ``memory`` limits DuckDB, and us beside it, in bytes; None: DuckDB's default."""
+    """A DuckDB connection of our own. ``memory`` limits, in bytes, what is held of the rows, by halves in DuckDB and
+    here; the attempts found, and about 250 MB for the program itself, come on top. None: DuckDB's default.
+    """
 
     connection: duckdb.DuckDBPyConnection
     memory: int | None = None
@@ -114,7 +116,7 @@ def engine(
             connection.execute("SET preserve_insertion_order = false")
             connection.execute(f"SET temp_directory = {_text(os.path.join(directory, 'spill'))}")
             if memory is not None:
-                connection.execute(f"SET memory_limit = '{memory // 1_000_000}MB'")
+                connection.execute(f"SET memory_limit = '{memory // 2_000_000}MB'")
             yield Engine(connection, memory, count, progress)
         finally:
             connection.close()

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from doorstep.definitions.funnel import Funnel
 from doorstep.definitions.lint import against_data
+from doorstep.definitions.selectors import selectors
+from doorstep.engines.conditions import kinds_of
 from doorstep.engines.duckdb import engine, needs_of
 from doorstep.errors import Issue
 from doorstep.matching.plan import compile_plan
@@ -22,6 +24,5 @@ def check_against(
         with reading(rows.description):
             found = running.execute(f"SELECT DISTINCT {rows.event} FROM {rows.relation}", "reading events").fetchall()
         known = [name for name in needs.names if rows.values(name)]
-        return against_data(
-            funnel, kinds=rows.kinds, events=[name for (name,) in found], columns=[*known, *rows.columns]
-        )
+        kinds = kinds_of(running.connection, rows, [selector.condition for _, selector in selectors(funnel)])
+        return against_data(funnel, kinds=kinds, events=[name for (name,) in found], columns=[*known, *rows.columns])

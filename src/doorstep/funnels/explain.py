@@ -107,7 +107,7 @@ def explain(
         rows = open_rows(running.connection, source, columns=columns, source_timezone=source_timezone, needs=needs)
         low, high = microseconds_of(since, "since", zone), microseconds_of(until, "until", zone)
         bounds = bounds_of(rows, low, high, microseconds_of(as_of, "as_of", zone))
-        refuse_impossible(definition, plan, rows)
+        refuse_impossible(running, definition, plan, rows)
         names = tuple(dict.fromkeys((*needs.hold, *sorted(needs.properties))))
         name, number = _session_name(definition, unit)
         events = _events(running, rows, definition, name, names)

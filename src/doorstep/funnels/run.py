@@ -9,8 +9,8 @@ from doorstep.definitions.conditions import Condition
 from doorstep.definitions.funnel import Funnel
 from doorstep.definitions.identity import definition_hash
 from doorstep.definitions.reading import load
-from doorstep.engines.conditions import impossible
-from doorstep.engines.duckdb import Matched, Progress, engine, match, needs_of
+from doorstep.engines.conditions import impossible, kinds_of
+from doorstep.engines.duckdb import Engine, Matched, Progress, engine, match, needs_of
 from doorstep.errors import RunError, SourceError
 from doorstep.funnels.bounds import Instant, microseconds_of, zone_of
 from doorstep.funnels.figures import Figures, figures_of
@@ -64,7 +64,7 @@ def run(
             needs=needs_of(definition, plan, breakdown),
         )
         bounds = bounds_of(rows, low, high, horizon)
-        refuse_impossible(definition, plan, rows)
+        refuse_impossible(running, definition, plan, rows)
         matched = match(running, rows, definition, plan, bounds, first_time=first_time, breakdown=breakdown)
         return _result(definition, matched, rows, bounds, breakdown, low, high)
 
@@ -81,11 +81,12 @@ def bounds_of(rows: EventRows, low: int | None, high: int | None, horizon: int |
     )
 
 
-def refuse_impossible(funnel: Funnel, plan: Plan, rows: EventRows) -> None:
+def refuse_impossible(running: Engine, funnel: Funnel, plan: Plan, rows: EventRows) -> None:
     """RunError for a literal that a typed column can never equal: the count would be an unnoticed zero."""
     conditions: list[Condition] = [selector.condition for selector in funnel.exclude]
     conditions += [question.condition for question in _all(plan.questions)]
-    found = [one for condition in conditions for one in impossible(condition, rows.kinds)]
+    kinds = kinds_of(running.connection, rows, conditions)
+    found = [one for condition in conditions for one in impossible(condition, kinds)]
     if found:
         raise RunError("impossible-literal", " ".join(dict.fromkeys(str(one) for one in found)))
 

@@ -14,7 +14,7 @@ from duckdb.sqltypes import VARCHAR
 from doorstep.errors import SourceError
 from doorstep.rows import quoting
 from doorstep.rows.files import Files, literal
-from doorstep.rows.names import EVENT, MESSAGE_ID, TIME, match_names, require
+from doorstep.rows.names import EVENT, MESSAGE_ID, TIME, match_names, refuse_repeated, require
 from doorstep.rows.needs import Needs, no_unit_column, refuse_traits
 from doorstep.rows.shape import Shape, fresh_name, reading, stage
 from doorstep.rows.times import TimeColumn
@@ -57,8 +57,8 @@ def read_csv(
         columns=known,
     )
     staged = stage(connection, shape, _relation(headers, known, rejects))
-    lost = _lost(connection, (f"{rejects}_{number}" for number in range(len(set(headers.values())))))
-    return _decide(connection, staged, needs, lost)
+    lost, notes = _lost(connection, (f"{rejects}_{number}" for number in range(len(set(headers.values())))))
+    return _decide(connection, replace(staged, notes=staged.notes + notes), needs, lost)
 
 
 def _header(path: str) -> tuple[str, tuple[str, ...]]:
@@ -76,14 +76,9 @@ def _header(path: str) -> tuple[str, tuple[str, ...]]:
         ) from None
     if any("\N{REPLACEMENT CHARACTER}" in name for name in names):
         raise SourceError("unreadable", f"the first line of {path} is not UTF-8. Save the file as UTF-8 and try again.")
-    unique: dict[str, None] = {}
-    for position, name in enumerate(names, start=1):
-        unique[name or f"column {position}"] = None
-        if len({one.casefold() for one in unique}) < position:
-            raise SourceError(
-                "repeated-column", f"{path} has two columns named {name!r} (capitals aside). Rename one of them."
-            )
-    return delimiter, tuple(unique)
+    unique = tuple(name or f"column {position}" for position, name in enumerate(names, start=1))
+    refuse_repeated(unique, path)
+    return delimiter, unique
 
 
 def _relation(headers: Mapping[str, tuple[str, tuple[str, ...]]], known: tuple[str, ...], rejects: str) -> str:
@@ -109,15 +104,27 @@ def _relation(headers: Mapping[str, tuple[str, tuple[str, ...]]], known: tuple[s
     return f"({' UNION ALL '.join(parts)})"
 
 
-def _lost(connection: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> int:
-    """How many lines did not fit the header, and forget them."""
+def _lost(connection: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> tuple[int, tuple[str, ...]]:
+    """How many lines of the files did not fit the header, and what to say of quotes that swallowed lines; then the
+    tables are dropped.
+    """
     lost = 0
+    notes: list[str] = []
     for name in tables:
-        counted = connection.execute(f"SELECT count(DISTINCT (scan_id, file_id, line)) FROM {name}").fetchone()
-        lost += counted[0] if counted else 0
+        counted = connection.execute(
+            "SELECT line, 1 + len(text) - len(replace(text, chr(10), '')) FROM (SELECT line,"
+            f" any_value(rtrim(csv_line, chr(10) || chr(13))) AS text FROM {name} GROUP BY scan_id, file_id, line)"
+            " ORDER BY line"
+        ).fetchall()
+        lost += sum(lines for _, lines in counted)
+        notes += [
+            f"a quote that opens in line {line} is not closed as it should be: {lines:,} lines from there on are lost."
+            for line, lines in counted
+            if lines > 1
+        ][:3]
         connection.execute(f"DROP TABLE {name}")
         connection.execute(f"DROP TABLE {name}_scan")
-    return lost
+    return lost, tuple(notes)
 
 
 def _decide(connection: duckdb.DuckDBPyConnection, shape: Shape, needs: Needs, lost: int) -> Shape:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import glob
+import gzip
 import os
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,7 @@ _KINDS: Final[dict[str, FileKind]] = {
     ".jsonl": "json",
     ".ndjson": "json",
 }
+_AT_A_TIME: Final = 4 << 20
 _READABLE: Final = "Parquet (.parquet), CSV (.csv) and JSON lines (.jsonl, .ndjson, .json), the last two also .gz"
 
 
@@ -53,7 +56,22 @@ def resolve(source: str | Path | Sequence[str | Path]) -> Files:
     full = tuple(path for path in found if os.path.getsize(path) > 0)
     if not full:
         raise SourceError("empty-file", f"{next(iter(found))} is empty: there is not one event in it.")
+    for path in full:
+        if path.lower().endswith(".gz"):
+            _check_whole(path)
     return Files(full, kinds[full[0]])
+
+
+def _check_whole(path: str) -> None:
+    """SourceError for a gzip file that was cut short or damaged, which DuckDB reads as far as it goes."""
+    try:
+        with gzip.open(path) as packed:
+            while packed.read(_AT_A_TIME):
+                pass
+    except (OSError, EOFError, zlib.error) as error:
+        raise SourceError(
+            "unreadable", f"{path} cannot be unpacked to its end: {error}. Fetch or write the file again."
+        ) from None
 
 
 def literal(path: str) -> str:

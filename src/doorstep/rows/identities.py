@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
+from doorstep.errors import SourceError
 from doorstep.rows.shape import Shape, reading
 from doorstep.rows.typed import as_text
 from doorstep.rows.values import Value
@@ -22,6 +23,7 @@ def identity_of(connection: duckdb.DuckDBPyConnection, shape: Shape, found: tupl
             case "time":
                 return f"CAST(make_timestamp({sql}) AS VARCHAR)"
             case "number":
+                _refuse_inexact(connection, shape, sql)
                 whole = f"{sql} = trunc({sql}) AND abs({sql}) < 9007199254740992"
                 return f"CAST({sql} AS BIGINT)" if _all(connection, shape, sql, whole) else sql
             case "json":
@@ -29,6 +31,20 @@ def identity_of(connection: duckdb.DuckDBPyConnection, shape: Shape, found: tupl
                 if _all(connection, shape, sql, integer):
                     return f"CAST({sql} ->> '$' AS BIGINT)"
     return as_text(found)
+
+
+def _refuse_inexact(connection: duckdb.DuckDBPyConnection, shape: Shape, sql: str) -> None:
+    """SourceError for numbers so large that different ones are one double."""
+    with reading(shape.description):
+        found = connection.execute(
+            f"SELECT {sql} FROM {shape.relation} WHERE abs({sql}) >= 9007199254740992 AND isfinite({sql}) LIMIT 1"
+        ).fetchone()
+    if found is not None:
+        raise SourceError(
+            "unusable-column",
+            f"{shape.description} names units or groups by decimals or floating-point numbers, and {found[0]} "
+            "is too large for these to be told apart. Cast the column to whole numbers or text.",
+        )
 
 
 def _all(connection: duckdb.DuckDBPyConnection, shape: Shape, sql: str, test: str) -> bool:

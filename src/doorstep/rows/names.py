@@ -104,3 +104,14 @@ def _or_near(name: str, known: Sequence[str]) -> str:
     near = nearest(name, known)
     listed = ", ".join(known[:30]) + (", …" if len(known) > 30 else "")
     return f"no such column. Did you mean {near!r}?" if near else f"no such column. Its columns are: {listed}."
+
+
+def refuse_repeated(names: Iterable[str], where: str) -> None:
+    """SourceError for two columns of one name, capitals aside: which of them is meant, nobody could tell."""
+    seen: set[str] = set()
+    for name in names:
+        if name.casefold() in seen:
+            raise SourceError(
+                "repeated-column", f"{where} has two columns named {name!r} (capitals aside). Rename one of them."
+            )
+        seen.add(name.casefold())

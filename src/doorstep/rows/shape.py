@@ -63,7 +63,9 @@ def reading(description: str) -> Iterator[None]:
             f"reading {description} needs more memory than the limit allows. "
             "Raise the limit, or give it disk to spill to.",
         ) from None
-    except duckdb.InterruptException:
+    except (duckdb.InterruptException, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "interrupted" not in str(error):  # what DuckDB's Python side raises
+            raise
         raise RunError("interrupted", f"reading {description} was interrupted.") from None
     except duckdb.Error as error:
         if "state machine" in str(error):
@@ -88,7 +90,7 @@ def stage(connection: duckdb.DuckDBPyConnection, shape: Shape, relation: str) ->
         selects += [f"{shape.message_id} AS message_id", f"{shape.digest or 'NULL::VARCHAR'} AS digest"]
     values: dict[str, tuple[Value, ...]] = {}
     for number, (name, places) in enumerate(shape.values.items()):
-        staged = [Value(quoting.identifier(f"v{number}_{index}"), place.kind) for index, place in enumerate(places)]
+        staged = [replace(place, sql=quoting.identifier(f"v{number}_{index}")) for index, place in enumerate(places)]
         selects += [f"{place.sql} AS {new.sql}" for place, new in zip(places, staged, strict=True)]
         values[name] = tuple(staged)
     with reading(shape.description):

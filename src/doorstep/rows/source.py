@@ -19,7 +19,7 @@ from doorstep.rows.needs import Needs
 from doorstep.rows.plain import PlainFiles, plain_files
 from doorstep.rows.shape import Shape
 from doorstep.rows.times import FIRST, LAST, TimeColumn, check_timezone
-from doorstep.rows.typed import ArrowStream, as_text, read_frame, read_parquet
+from doorstep.rows.typed import ArrowStream, as_text, read_frame, read_parquet, refuse_opaque
 from doorstep.rows.values import Kind, Value
 
 
@@ -97,6 +97,8 @@ def open_rows(
     units = [as_text(shape.values[name]) for name in needs.units]
     shape, duplicates = without_duplicates(connection, shape, usable, units)
     shape = replace(shape, time=_settled(shape.time, counted))
+    for name in needs.identities:
+        refuse_opaque(name, shape.values[name], shape.description)
     return EventRows(
         relation=shape.relation,
         event=shape.event,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
@@ -13,7 +13,7 @@ from duckdb.sqltypes import DuckDBPyType
 from doorstep.errors import SourceError
 from doorstep.rows import quoting
 from doorstep.rows.files import Files, literal
-from doorstep.rows.names import EVENT, MESSAGE_ID, TIME, match_names, require
+from doorstep.rows.names import EVENT, MESSAGE_ID, TIME, match_names, refuse_repeated, require
 from doorstep.rows.needs import Needs, no_unit_column, refuse_traits
 from doorstep.rows.shape import Shape, fresh_name, reading, stage
 from doorstep.rows.times import TimeColumn, kind_of
@@ -35,9 +35,26 @@ def read_parquet(
     connection: duckdb.DuckDBPyConnection, files: Files, needs: Needs, columns: Mapping[str, str], zone: str
 ) -> Shape:
     """Parquet files, read where they lie; files that lack a column others have give null there."""
+    for path in files.paths:
+        refuse_repeated(parquet_columns(path, files.description), path)
     listed = quoting.texts(literal(path) for path in files.paths)
     relation = f"read_parquet({listed}{', union_by_name = true' if len(files.paths) > 1 else ''})"
     return replace(_typed(connection, relation, files.description, needs, columns, zone), paths=files.paths)
+
+
+def parquet_columns(path: str, description: str) -> Sequence[str]:
+    """The names of a file's columns, as they are written in its footer."""
+    import pyarrow.parquet as pq  # noqa: PLC0415 - slow to import
+
+    try:
+        names: Sequence[str] = pq.read_schema(path).names
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).splitlines()[0][:300]
+        raise SourceError(
+            "unreadable",
+            f"{description} cannot be read: {reason}. Check that the file is whole.",
+        ) from None
+    return names
 
 
 def read_frame(
@@ -53,6 +70,7 @@ def read_frame(
     except (pa.ArrowException, TypeError, ValueError) as error:
         reason = str(error).splitlines()[0][:300]
         raise SourceError("unreadable", f"{description} cannot be read as Arrow data: {reason}.") from None
+    refuse_repeated(rows.schema.names, description)
     with reading(description):
         connection.register(name, rows)
     try:
@@ -82,6 +100,7 @@ def _typed(
         if not values[name]:
             raise no_unit_column(name, names, known, description)
     message_id = names.theirs.get(MESSAGE_ID)
+    refuse_opaque(message_id or "", () if message_id is None else places(message_id, columns), description)
     return Shape(
         relation=relation,
         event=event,
@@ -112,9 +131,17 @@ def event_of(name: str, columns: Columns) -> str:
 
 def as_text(found: tuple[Value, ...]) -> str:
     """SQL (VARCHAR) of the first of the places that holds anything."""
-    parts = [f"({one.sql} ->> '$')" if one.kind == "json" else f"CAST({one.sql} AS VARCHAR)" for one in found]
+    parts = [_spelled(one.sql) if one.kind == "json" else f"CAST({one.sql} AS VARCHAR)" for one in found]
     plain = found[0].sql if len(found) == 1 and found[0].kind == "text" else None
     return plain or (parts[0] if len(parts) == 1 else f"coalesce({', '.join(parts)})")
+
+
+def _spelled(json: str) -> str:
+    """A JSON value as text; a whole number without decimals, however it was written: 1.0 is 1."""
+    text = f"({json} ->> '$')"
+    number = f"TRY_CAST({text} AS DOUBLE)"
+    whole = f"json_type({json}) = 'DOUBLE' AND {number} = trunc({number}) AND abs({number}) < 9007199254740992"
+    return f"(CASE WHEN {whole} THEN CAST(CAST({number} AS BIGINT) AS VARCHAR) ELSE {text} END)"
 
 
 def time_of(name: str, columns: Columns, zone: str) -> TimeColumn:
@@ -131,6 +158,17 @@ def time_of(name: str, columns: Columns, zone: str) -> TimeColumn:
     if read is None:
         raise _unusable(name, kind, "a time", "Times are timestamps, ISO 8601 texts, or integers of microseconds.")
     return TimeColumn(quoting.identifier(name), read, zone)
+
+
+def refuse_opaque(name: str, found: Sequence[Value], description: str) -> None:
+    """SourceError for a column whose values cannot be told apart, where that is what they are for."""
+    for place in found:
+        if place.opaque is not None:
+            raise SourceError(
+                "unusable-column",
+                f"the column {name!r} of {description} is of type {place.opaque}, whose values cannot be told apart as "
+                "units, messages or groups. Cast it to text or whole numbers, or map another column.",
+            )
 
 
 def _opaque(kind: DuckDBPyType) -> bool:

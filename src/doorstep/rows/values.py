@@ -23,11 +23,13 @@ class Value:
     """One place to look for a property. ``sql`` is NULL where it is missing or null there.
 
     ``text`` VARCHAR; ``number`` DOUBLE; ``integer`` any integer type; ``boolean`` BOOLEAN; ``time`` BIGINT microseconds
-    UTC (naive times and dates read as UTC); ``json`` a JSON value of any type, never the JSON null.
+    UTC (naive times and dates read as UTC); ``json`` a JSON value of any type, never the JSON null. ``opaque``: what
+    kind of list, object or bytes the column holds, of which only the presence is known; the values are all alike.
     """
 
     sql: str
     kind: Kind
+    opaque: str | None = None
 
 
 _INTEGERS: Final = {"tinyint", "smallint", "integer", "bigint", "hugeint", "utinyint", "usmallint", "uinteger"}
@@ -48,7 +50,9 @@ def value_of(sql: str, kind: DuckDBPyType) -> Value:
         return Value(sql, "integer")
     if name in {"ubigint", "uhugeint"} or (name == "decimal" and dict(kind.children)["scale"] == 0):
         return Value(f"TRY_CAST({sql} AS HUGEINT)", "integer")
-    if name in {"float", "double", "decimal", "bignum"}:
+    if name == "float":  # the shortest decimal that names it, as people write it: 0.1 is 0.1
+        return Value(f"CAST(CAST({sql} AS VARCHAR) AS DOUBLE)", "number")
+    if name in {"double", "decimal", "bignum"}:
         return Value(f"CAST({sql} AS DOUBLE)", "number")
     if name in _TIMES:
         return Value(f"epoch_us(CAST({sql} AS TIMESTAMP))", "time")
@@ -56,7 +60,7 @@ def value_of(sql: str, kind: DuckDBPyType) -> Value:
         return Value(f"epoch_us({sql})", "time")
     if name in _AS_TEXT:
         return Value(f"CAST({sql} AS VARCHAR)", "text")
-    return Value(f"(CASE WHEN {sql} IS NOT NULL THEN '{{}}'::JSON END)", "json")
+    return Value(f"(CASE WHEN {sql} IS NOT NULL THEN '{{}}'::JSON END)", "json", str(kind)[:80])
 
 
 def json_pointer(path: tuple[str, ...]) -> str:

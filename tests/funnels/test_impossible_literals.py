@@ -1,0 +1,42 @@
+"""A literal that a typed column can never equal is an error, not an unnoticed zero (semantics 2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+import doorstep
+from doorstep.errors import RunError
+from doorstep.funnels.data_check import check_against
+
+DOCUMENT: dict[str, Any] = {"count_by": "user_id", "steps": [{"event": "a", "filters": {"staff": "false"}}]}
+
+
+def rows(properties: list[str | None], staff: list[bool | None]) -> pa.Table:
+    return pa.table(
+        {
+            "user_id": ["u", "v"],
+            "event": ["a", "a"],
+            "time": pa.array([0, 1], pa.timestamp("us")),
+            "staff": pa.array(staff, pa.bool_()),
+            "properties": properties,
+        }
+    )
+
+
+@pytest.mark.parametrize("staff", [[False, True], [False, None]])
+def test_a_typed_column_beside_json_properties_is_typed_all_the_same(staff: list[bool | None]) -> None:
+    """JSON that never holds the property cannot lend it other types."""
+    source = rows(["{}", None], staff)
+    with pytest.raises(RunError, match="staff holds true and false"):
+        doorstep.run(DOCUMENT, source)
+    assert [issue.code for issue in check_against(doorstep.load(DOCUMENT), source)] == ["impossible-literal"]
+
+
+def test_json_that_stands_in_for_a_column_may_hold_any_type() -> None:
+    """Where the column is null, the text "false" may stand in the properties; then it counts."""
+    source = rows(["{}", '{"staff": "false"}'], [True, None])
+    assert [step.count for step in doorstep.run(DOCUMENT, source).steps] == [1]
+    assert check_against(doorstep.load(DOCUMENT), source) == ()
