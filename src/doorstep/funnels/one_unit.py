@@ -9,6 +9,7 @@ from doorstep.definitions.funnel import Funnel, Selector
 from doorstep.matching.conditions import look_up, meets, word_of
 from doorstep.matching.plan import Plan, Question
 from doorstep.matching.reference import Attempt, Bounds, UnitRow, Walked, sessions, walk_unit
+from doorstep.rows.identities import spelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +43,25 @@ def selects(rule: Selector, event: UnitEvent) -> bool:
     return meets(Question(rule.event, rule.condition), event.event, event.properties)
 
 
+def _held(funnel: Funnel, event: UnitEvent) -> tuple[tuple[int, str], ...] | None:
+    """The values to hold constant, comparable in their order (whole numbers by size); None when one is missing."""
+    values = [look_up(event.properties, name) for name in funnel.hold_constant]
+    if None in values:
+        return None
+    texts = [spelled(value) for value in values]
+    return tuple((int(text), "") if text.removeprefix("-").isdecimal() else (0, text) for text in texts)
+
+
 def walk_events(
     funnel: Funnel, plan: Plan, events: Sequence[UnitEvent], bounds: Bounds, *, first_time: bool = False
 ) -> tuple[Session, ...]:
     """The unit's sessions, or the unit as one, each with its attempts."""
     kept = [one for one in events if one.time <= bounds.as_of and excluded_by(funnel, one) is None]
     kept.sort(key=lambda one: one.time)
-    held = [tuple(look_up(one.properties, name) for name in funnel.hold_constant) for one in kept]
-    numbers = {values: number for number, values in enumerate(sorted({v for v in held if None not in v}, key=str))}
+    held = [_held(funnel, one) for one in kept]
+    numbers = {values: number for number, values in enumerate(sorted({one for one in held if one is not None}))}
     rows = [
-        UnitRow(one.time, word_of(plan.questions, one.event, one.properties), numbers.get(values, -1))
+        UnitRow(one.time, word_of(plan.questions, one.event, one.properties), -1 if values is None else numbers[values])
         for one, values in zip(kept, held, strict=True)
     ]
     if plan.session_gap is None:

@@ -10,6 +10,13 @@ from doorstep.rows.typed import as_text
 from doorstep.rows.values import Value
 
 
+def spelled(value: object) -> str:
+    """A value as the name of a unit or group: 1, 1.0 and "1" are one (what `identity_of` says in SQL)."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(int(value)) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else str(value)
+
+
 def identity_of(connection: duckdb.DuckDBPyConnection, shape: Shape, found: tuple[Value, ...]) -> str:
     """SQL of an identity: an integer type where all values are whole numbers, else VARCHAR, BOOLEAN or DOUBLE.
 
