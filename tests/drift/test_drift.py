@@ -30,7 +30,7 @@ Row = dict[str, Any]
 
 
 def rows(change: Callable[[Row, bool, random.Random], Row | None], weeks: int = 9, size: int = 300) -> pa.Table:
-    """So many weeks of about ``size`` rows of two events; ``change`` alters a row, told whether it is of the last week."""
+    """So many weeks of about ``size`` rows of two events; ``change`` alters a row, told if it is of the last week."""
     rng = random.Random(5)
     made = []
     for week in range(weeks):
