@@ -17,8 +17,9 @@ MAY_IMPORT = {
     "rows": {"errors", "definitions"},
     "engines": {"errors", "definitions", "matching", "rows"},
     "funnels": {"errors", "definitions", "matching", "rows", "engines"},
+    "drift": {"errors", "definitions", "rows", "engines", "funnels"},
     "demo": {"errors"},
-    "cli": {"errors", "definitions", "matching", "rows", "engines", "funnels", "demo"},
+    "cli": {"errors", "definitions", "matching", "rows", "engines", "funnels", "drift", "demo"},
 }
 
 

@@ -51,7 +51,8 @@ Map = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document.")]
 
 
-def _columns(pairs: list[str] | None) -> dict[str, str]:
+def columns_of(pairs: list[str] | None) -> dict[str, str]:
+    """``--map`` as a mapping of our names to theirs."""
     columns = {}
     for pair in pairs or []:
         ours, equals, theirs = pair.partition("=")
@@ -109,7 +110,7 @@ def run(
             as_of=as_of,
             timezone=timezone,
             first_time=first_time,
-            columns=_columns(map_),
+            columns=columns_of(map_),
             breakdown=breakdown,
             source_timezone=source_timezone,
             memory=_memory(memory),
@@ -161,7 +162,7 @@ def explain(
         as_of=as_of,
         timezone=timezone,
         first_time=first_time,
-        columns=_columns(map_),
+        columns=columns_of(map_),
         source_timezone=source_timezone,
     )
     if as_json:
@@ -198,7 +199,7 @@ def check(
     rules = checklist(funnel)
     issues: list[Issue] = list(lint(funnel))
     if events:
-        issues += check_against(funnel, events, columns=_columns(map_), source_timezone=source_timezone)
+        issues += check_against(funnel, events, columns=columns_of(map_), source_timezone=source_timezone)
     ok = all(issue.level != "error" for issue in issues)
     if as_json:
         terminal.show_json(

@@ -1,0 +1,92 @@
+"""`doorstep drift`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from doorstep.cli import terminal
+from doorstep.cli.commands import AsJson, Events, Map, SourceTimezone, app, columns_of
+from doorstep.definitions.durations import format_duration, parse_positive_duration
+from doorstep.errors import RunError
+
+if TYPE_CHECKING:
+    from doorstep.drift.findings import Finding
+    from doorstep.drift.look import DriftReport
+
+
+@app.command()
+def drift(
+    files: Annotated[list[Path], typer.Argument(help="Definitions: YAML or JSON.", show_default=False)],
+    events: Events,
+    recent: Annotated[str, typer.Option(help="The span to look at, such as 1d, 7d or 2w.")] = "7d",
+    periods: Annotated[
+        int, typer.Option(help="How many earlier spans, whole weeks apart, say what is usual.", min=1)
+    ] = 8,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="Where the recent span ends; default: the last row.")
+    ] = None,
+    source_timezone: SourceTimezone = "UTC",
+    map_: Map = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find what broke in tracking: events, properties, types and values that are not as they used to be.
+
+    Exit code 1 when something is found that a definition relies on.
+    """
+    from doorstep.drift.look import drift as look
+
+    with terminal.progress() as told:
+        report = look(
+            files,
+            events,
+            recent=_span(recent),
+            periods=periods,
+            as_of=as_of,
+            columns=columns_of(map_),
+            source_timezone=source_timezone,
+            progress=told,
+        )
+    if as_json:
+        terminal.show_json(report.to_dict())
+    else:
+        terminal.show(screen(report))
+    if report.findings:
+        raise typer.Exit(1)
+
+
+def _span(text: str) -> int:
+    try:
+        return parse_positive_duration(text)
+    except ValueError:
+        raise RunError("bad-recent", f"--recent {text!r} is not a duration. Write 7d, 24h or 2w.") from None
+
+
+def screen(report: DriftReport) -> RenderableType:
+    """The report, for people."""
+    span = format_duration(report.recent)
+    head = Text.assemble(
+        ("Drift", "bold"),
+        (
+            f"  the {span} up to {report.as_of}, beside such spans in {report.periods} weeks before,"
+            f" in {report.description}",
+            "bright_black",
+        ),
+    )
+    parts: list[RenderableType] = [head, Text("")]
+    parts += [_finding(one) for one in report.findings]
+    if not report.findings:
+        parts.append(Text("Nothing that the definitions rely on has changed.", "green"))
+    elif report.clean:
+        parts += [Text(""), Text(f"Nothing found touches {', '.join(report.clean)}.", "green")]
+    return Group(*parts)
+
+
+def _finding(one: Finding) -> Text:
+    touched = "; ".join(f"{funnel}: {', '.join(places)}" for funnel, places in one.touches.items())
+    line = Text.assemble((one.code, "bold yellow"), f"  {one.message}")
+    return line + Text(f"\n    touches {touched}", "bright_black") if touched else line

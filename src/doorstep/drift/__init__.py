@@ -1,0 +1,1 @@
+"""Whether tracking still says what definitions suppose: events, properties, types and values, lately and as usual."""
