@@ -15,8 +15,9 @@ MAY_IMPORT = {
     "definitions": {"errors"},
     "matching": {"errors", "definitions", "rows"},
     "rows": {"errors", "definitions"},
-    "engines": {"errors", "definitions", "matching", "rows"},
-    "funnels": {"errors", "definitions", "matching", "rows", "engines"},
+    "stitching": {"errors"},
+    "engines": {"errors", "definitions", "matching", "rows", "stitching"},
+    "funnels": {"errors", "definitions", "matching", "rows", "stitching", "engines"},
     "demo": {"errors"},
     "cli": {"errors", "definitions", "matching", "rows", "engines", "funnels", "demo"},
 }

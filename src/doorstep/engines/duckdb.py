@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 
 from doorstep.definitions.conditions import properties_of
 from doorstep.definitions.funnel import ANY_EVENT, Funnel
-from doorstep.engines.conditions import sql
+from doorstep.engines.conditions import asks, names
 from doorstep.engines.grouping import Coded, by_unit, code, in_value_order, whole_numbers
+from doorstep.engines.stitching import stitched, unit_identities
 from doorstep.errors import RunError
 from doorstep.matching.attempts import Attempts, from_table, joined
 from doorstep.matching.kernel import attempts_of
@@ -143,8 +144,8 @@ def match(
     breakdown: str | None = None,
 ) -> Matched:
     """Runs the plan over the rows (semantics 1-7). ``bounds.as_of`` is a time, not `FOREVER`."""
-    query = _Query(rows, funnel, plan, bounds, first_time, breakdown)
     with reading(rows.description):
+        query = _Query(stitched(engine, rows, funnel, bounds), funnel, plan, bounds, first_time, breakdown)
         buckets = _buckets(engine, rows, query)
         if buckets == 1:
             parts = [_walk(engine, query, _read(engine, query), 0)]
@@ -166,7 +167,7 @@ class _Query:
 
     @property
     def unit_columns(self) -> tuple[str, ...]:
-        return tuple(f"u{number}" for number in range(len(self.funnel.unit_columns)))
+        return tuple(f"u{number}" for number in range(len(unit_identities(self.funnel))))
 
     @property
     def stream_columns(self) -> tuple[str, ...]:
@@ -177,7 +178,7 @@ class _Query:
         rows = self.rows
         found = {
             name: rows.identity(column)
-            for name, column in zip(self.unit_columns, self.funnel.unit_columns, strict=True)
+            for name, column in zip(self.unit_columns, unit_identities(self.funnel), strict=True)
         }
         found |= {
             name: rows.identity(column)
@@ -190,21 +191,10 @@ class _Query:
     @property
     def word(self) -> str:
         bits = [
-            f"(CASE WHEN {self.asks(question)} THEN {_signed(1 << bit)} ELSE 0 END)::BIGINT"
+            f"(CASE WHEN {asks(question, self.rows)} THEN {_signed(1 << bit)} ELSE 0 END)::BIGINT"
             for bit, question in enumerate(self.plan.questions)
         ]
         return " | ".join(bits)
-
-    def asks(self, question: Question) -> str:
-        """SQL: the row meets the question."""
-        if question.of:
-            return "(" + " OR ".join(self.asks(one) for one in question.of) + ")"
-        return f"({self.names(question.events)} AND {sql(question.condition, self.rows.values)})"
-
-    def names(self, events: tuple[str, ...]) -> str:
-        if events == (ANY_EVENT,):
-            return "true"
-        return f"{self.rows.event} IN ({', '.join(_text(name) for name in events)})"
 
     @property
     def conditions(self) -> list[str]:
@@ -215,9 +205,9 @@ class _Query:
             found.append(self.rows.time_at_least(self.bounds.since))
         events = {name for question in _flat(self.plan.questions) if not question.of for name in question.events}
         if ANY_EVENT not in events and not self.plan.needs_every_row:
-            found.append(self.names(tuple(sorted(events))))
+            found.append(names(tuple(sorted(events)), self.rows))
         for selector in self.funnel.exclude:
-            found.append(f"NOT {self.asks(Question(selector.event, selector.condition))}")
+            found.append(f"NOT {asks(Question(selector.event, selector.condition), self.rows)}")
         return found
 
     @property
