@@ -18,6 +18,7 @@ import strategies
 from doorstep.definitions.reading import load
 from doorstep.errors import RunError, SourceError
 from doorstep.funnels.data_check import check_against
+from doorstep.funnels.examples import run_examples
 from doorstep.funnels.explain import explain
 from doorstep.funnels.run import run
 from walks import by_reference, case_of
@@ -81,7 +82,7 @@ def stitched(draw: st.DrawFn) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     return document, rows
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(stitched(), strategies.options(), st.sampled_from([1, 3]))
 def test_a_stitched_run_finds_the_attempts_of_the_rules(
     both: tuple[dict[str, Any], list[dict[str, Any]]], options: dict[str, Any], threads: int
@@ -196,3 +197,37 @@ def test_check_says_when_devices_are_not_stitched(count_by: Any, found: list[str
     assert [one.code for one in issues if one.path == "count_by"] == found
     rows = [row for row in ONE_BEFORE if row["user_id"]]
     assert not [one for one in check_against(funnel, _table(rows), columns=columns) if one.path == "count_by"]
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(both=stitched())
+def test_a_unit_is_told_as_it_was_counted(both: tuple[dict[str, Any], list[dict[str, Any]]]) -> None:
+    """Explaining each unit of a run gives the attempts that the run counted."""
+    document, rows = both
+    steps = [{"id": index, **step} for index, step in enumerate(document["steps"], start=1)]
+    document = {**document, "steps": steps}
+    table = _table(rows)
+    attempts = run(document, table).attempts
+    for unit in sorted(set(attempts.column("unit").to_pylist()))[:3]:
+        story = explain(document, table, unit)
+        expected = [one["status"] for one in attempts.to_pylist() if one["unit"] == unit]
+        assert sorted(one.status for one in story.attempts) == sorted(expected)
+
+
+def test_an_example_is_about_the_unit_of_its_first_row() -> None:
+    """Where its rows hold ids; where none does, all of them are one unit's."""
+    events = [
+        {"at": "0s", "event": "a", "anonymous_id": "d1"},
+        {"at": "1s", "event": "b", "user_id": "ben"},
+        {"at": "2s", "event": "x", "anonymous_id": "d1", "user_id": "ann"},
+        {"at": "3s", "event": "b", "user_id": "ann"},
+    ]
+    bare = [{"at": one["at"], "event": one["event"]} for one in events]
+    examples = [
+        {"name": "ids", "events": events, "expect": {"status": "completed", "at": {"2": "3s"}}},
+        {"name": "horizon", "events": events, "as_of": "1s", "expect": {"status": "open", "reached": 1}},
+        {"name": "bare", "events": bare, "expect": {"status": "completed", "at": {"2": "1s"}}},
+    ]
+    steps = [{"id": 1, "event": "a"}, {"id": 2, "event": "b"}]
+    results = run_examples(load({**TWO_STEPS, "steps": steps, "examples": examples}))
+    assert [one.failures for one in results] == [(), (), ()]

@@ -24,7 +24,8 @@ def stitch(
     said = [(one.time, _IDENTIFY, one.anonymous_id, one.user_id) for one in identifies]
     said += [(one.time, _ALIAS, one.previous_id, one.user_id) for one in aliases]
     people = _People()
-    for time, kind, one, other in sorted(set(said)):
+    said.sort()
+    for time, kind, one, other in said:
         if kind == _IDENTIFY:
             people.identify(one, other, time)
         else:
@@ -33,7 +34,7 @@ def stitch(
     names = tuple(Name(*pair) for pair in sorted(people.kept.items()))
     users = IdentityMap(number, intervals, names, (), ())
     memberships, doubtful = memberships_of(members, users)
-    refused = tuple(sorted([*people.refused, *doubtful]))
+    refused = tuple(sorted({*people.refused, *doubtful}))
     return IdentityMap(number, intervals, names, memberships, refused)
 
 
@@ -108,7 +109,10 @@ class _People:
 
     def intervals(self) -> Iterator[Interval]:
         """For each anonymous id, in order: whose it is, from the beginning of time on, cut where another user comes."""
-        for anonymous_id in sorted(self.links):
+        for anonymous_id, links in sorted(self.links.items()):
+            if len(links) == 1:
+                yield Interval(anonymous_id, EVER_BEFORE, EVER_AFTER, self.name(links[0][1]))
+                continue
             turns: list[tuple[int, str]] = []
             for time, user in self.moments(anonymous_id):
                 if not turns or turns[-1][1] != user:
