@@ -91,6 +91,16 @@ def test_a_stitched_run_finds_the_attempts_of_the_rules(
     assert _by_engine(*both, options, threads=threads) == _expected(*both, options)
 
 
+@pytest.mark.long
+@settings(max_examples=2_000, deadline=None, suppress_health_check=list(HealthCheck))
+@given(stitched(), strategies.options(), st.sampled_from([1, 3]))
+def test_a_stitched_run_finds_the_attempts_of_the_rules_thousands_of_times(
+    both: tuple[dict[str, Any], list[dict[str, Any]]], options: dict[str, Any], threads: int
+) -> None:
+    """The same promise, kept at two thousand cases."""
+    assert _by_engine(*both, options, threads=threads) == _expected(*both, options)
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(both=stitched(), options=strategies.options())
 def test_buckets_change_nothing(both: tuple[dict[str, Any], list[dict[str, Any]]], options: dict[str, Any]) -> None:
