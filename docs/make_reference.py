@@ -25,6 +25,12 @@ PARTS = {
         "An object, or a list of objects any of which may hold. Short forms: `never`, `always`, `after_completion`, "
         "`after_timeout`, `no_within_<duration>`.",
     ),
+    "StitchOf": (
+        "Stitched ids",
+        "`count_by` as an object with `stitch` follows users across their anonymous ids "
+        "([Who is who](identity.md)); `session_of` takes it too.",
+    ),
+    "Stitch": ("stitch", "The two columns."),
     "SessionOf": ("Sessions", "`count_by` as an object counts sessions."),
     "Filters": ("Filters", "Any other key is a property, with a value, a list of values, or operators."),
     "Operators": ("Operators", "All given must hold."),

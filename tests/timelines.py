@@ -10,12 +10,12 @@ from doorstep.definitions.durations import format_duration, parse_duration
 from walks import Case, Outcome, case_of
 
 
-def rows_of(timeline: str) -> list[dict[str, Any]]:
-    """The rows of one unit; property values are JSON where they can be, else text."""
+def rows_of(timeline: str, user: str | None = "u") -> list[dict[str, Any]]:
+    """The rows of one unit, or with ids of their own; property values are JSON where they can be, else text."""
     rows = []
     for text in filter(None, (part.strip() for part in timeline.split(";"))):
         at, event, *properties = text.split()
-        row: dict[str, Any] = {"user_id": "u", "event": event, "time": parse_duration(at)}
+        row: dict[str, Any] = {"user_id": user, "event": event, "time": parse_duration(at)}
         for given in properties:
             name, _, value = given.partition("=")
             row[name] = _value(value)
@@ -36,7 +36,9 @@ def case_from(given: Mapping[str, Any]) -> Case:
         name: parse_duration(given[name]) for name in ("since", "until", "as_of") if name in given
     }
     options["first_time"] = given.get("first_time", False)
-    return case_of({"count_by": "user_id", **given["funnel"]}, rows_of(given["timeline"]), options)
+    document = {"count_by": "user_id", **given["funnel"]}
+    user = None if "stitch" in str(document["count_by"]) else "u"
+    return case_of(document, rows_of(given["timeline"], user), options)
 
 
 def told(case: Case, outcome: Outcome) -> str:

@@ -15,6 +15,7 @@ from doorstep.matching.kernel import state as columns
 from doorstep.matching.kernel.layout import STATUSES, lay_out
 from doorstep.matching.plan import Plan, Question, compile_plan
 from doorstep.matching.reference import Attempt, Bounds, UnitRow, sessions, walk_unit
+from doorstep.stitching import IdentityMap, Link, stitch
 
 Event = Mapping[str, Any]
 """A row: ``user_id``, ``event``, ``time``, and properties."""
@@ -62,11 +63,25 @@ def case_of(document: Mapping[str, Any], rows: Sequence[Event], options: Mapping
     ]
     held = [tuple(row.get(name) for name in funnel.hold_constant) for row in kept]
     numbers = {values: number for number, values in enumerate(sorted({v for v in held if None not in v}))}
+    owners = None if funnel.stitch is None else _owners(kept)
     units: dict[str, list[UnitRow]] = {}
     for row, values in zip(kept, held, strict=True):
         word = word_of(plan.questions, row["event"], row)
-        units.setdefault(row["user_id"], []).append(UnitRow(row["time"], word, numbers.get(values, -1)))
+        unit = (
+            row["user_id"] if owners is None else owners.unit_of(row["user_id"], row.get("anonymous_id"), row["time"])
+        )
+        if unit is not None:
+            units.setdefault(unit, []).append(UnitRow(row["time"], word, numbers.get(values, -1)))
     return Case(funnel, plan, bounds, options.get("first_time", False), units)
+
+
+def _owners(rows: Sequence[Event]) -> IdentityMap:
+    """Whose rows are, by the rows that hold both ids."""
+    return stitch(
+        Link(row["anonymous_id"], row["user_id"], row["time"])
+        for row in rows
+        if row["user_id"] and row.get("anonymous_id")
+    )
 
 
 def by_reference(case: Case) -> list[Outcome]:

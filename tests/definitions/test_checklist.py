@@ -89,6 +89,35 @@ CASES: list[tuple[Topic, str, dict[str, Any], tuple[str, str]]] = [
             "What is counted is a session of user_id; a session ends when the next row is more than 30 minutes away.",
         ),
     ),
+    (
+        "actor and counting unit",
+        "funnel",
+        {"count_by": "user_id"},
+        (
+            "defaulted",
+            "Nothing says how devices are stitched to users: what somebody did while no user_id was known, such as "
+            "before a log-in or on another device, counts for nobody.",
+        ),
+    ),
+    (
+        "actor and counting unit",
+        "funnel",
+        {"count_by": {"stitch": {"known": "user_id", "anonymous": "device"}}},
+        ("declared", "What is counted is a stitched user_id."),
+    ),
+    (
+        "actor and counting unit",
+        "funnel",
+        {"count_by": {"stitch": {"known": "user_id", "anonymous": "device"}}},
+        (
+            "declared",
+            "A row with a user_id belongs to that user_id. A row without one belongs to the user_id that first came in "
+            "one row with its device, even when it is earlier than that row; from the first row in which another "
+            "user_id comes with the same device on, rows without one belong to that other. A device that never comes "
+            "with a user_id counts by itself. Rows that are excluded, or later than the horizon, say nothing about "
+            "this. Rows with neither user_id nor device are left out.",
+        ),
+    ),
     ("exact events", "2", {"step2": {"event": ["verify", "confirm"]}}, ("declared", EITHER)),
     (
         "windows between steps",

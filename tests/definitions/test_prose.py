@@ -48,6 +48,12 @@ def prose(**keys: Any) -> str:
 EDITS: dict[str, dict[str, Any]] = {
     "another unit": {"count_by": "account_id"},
     "a unit of two columns": {"count_by": ["account_id", "user_id"]},
+    "stitched ids": {"count_by": {"stitch": {"known": "user_id", "anonymous": "device"}}},
+    "stitched ids of another column": {"count_by": {"stitch": {"known": "user_id", "anonymous": "cookie"}}},
+    "stitched ids of other users": {"count_by": {"stitch": {"known": "login", "anonymous": "device"}}},
+    "sessions of stitched ids": {
+        "count_by": {"session_of": {"stitch": {"known": "user_id", "anonymous": "device"}}, "gap": "30m"}
+    },
     "sessions": {"count_by": {"session_of": "user_id", "gap": "30m"}},
     "sessions of another gap": {"count_by": {"session_of": "user_id", "gap": "31m"}},
     "attempts": {"count": "attempts"},

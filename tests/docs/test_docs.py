@@ -2,7 +2,8 @@
 
 ``console`` blocks: lines after ``$`` are run; ``# exit N`` says that another exit code than 0 is meant; output that is
 shown must come (``...`` stands for anything). ``python`` blocks of a page run in one module. ``yaml`` blocks with a
-``rule`` are timelines; others are definitions and must load. ``sh`` blocks are the README's commands, run by `.ci/run`.
+``rule`` are timelines, of rows or of what was ``said`` about ids; others are definitions and must load. ``sh`` blocks
+are the README's commands, run by `.ci/run`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import yaml
 
 import doorstep
 from doorstep.demo import write
+from said import hold
 from timelines import case_from, told
 from walks import by_kernel
 
@@ -73,7 +75,9 @@ def _run_console(block: str, place: Path) -> None:
 
 def _run_yaml(block: str) -> None:
     document: Any = yaml.safe_load(block)
-    if "rule" in document:
+    if "said" in document:
+        hold(document)
+    elif "rule" in document:
         case = case_from(document)
         assert [told(case, one) for one in by_kernel(case)] == document["gives"], document["rule"]
     else:

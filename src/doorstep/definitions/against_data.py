@@ -46,6 +46,27 @@ def against_data(
     return tuple(dict.fromkeys(found))
 
 
+USERS: Final = ("user_id", "userid", "distinct_id", "uid")
+"""Names under which columns hold the ids of known users, best first; capitals do not matter."""
+
+
+def names_user(column: str) -> bool:
+    """Whether a column sounds as if it held users, who may also act while nobody knows who they are."""
+    return column.casefold() in USERS
+
+
+def unstitched(funnel: Funnel, *, anonymous: str, rows: int) -> Issue:
+    """`unstitched-devices`: ``rows`` rows have no user but an id in the column ``anonymous``, and count for nobody."""
+    user = next(name for name in funnel.unit_columns if names_user(name))
+    number = f"{rows:,} rows have" if rows != 1 else "1 row has"
+    message = (
+        f"Users are counted across devices, but nothing says how they are stitched: {number} no {words.code(user)} but "
+        f"{words.a(anonymous)}, and no such row counts for anybody."
+    )
+    mend = f"Write count_by: {{stitch: {{known: {user}, anonymous: {anonymous}}}}} if they are the same people's."
+    return Issue("unstitched-devices", "warning", message, None, "count_by", mend)
+
+
 def _event_issues(path: str, selector: Selector, events: Collection[str]) -> Iterator[Issue]:
     for name in selector.event:
         if not selector.any_event and name not in events:
@@ -117,4 +138,4 @@ def _mend(value: Scalar, kind: str) -> str | None:
             return None
 
 
-__all__ = ["against_data"]
+__all__ = ["against_data", "names_user", "unstitched"]

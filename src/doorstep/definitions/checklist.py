@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from doorstep.definitions import step_words, walk_words, words
+from doorstep.definitions.against_data import names_user
 from doorstep.definitions.conditions import ALWAYS, tests_of
 from doorstep.definitions.funnel import Funnel, SessionOf, Step
 from doorstep.definitions.selectors import selectors, ways
@@ -85,9 +86,12 @@ def _unit(funnel: Funnel) -> Iterator[Rule]:
             f"What is counted is {words.a(unit)}; a session ends when the next row is more than "
             f"{duration(funnel.count_by.gap)} away."
         )
+    elif funnel.stitch is not None:
+        means = f"What is counted is {words.a(unit)}."
     else:
         means = f"What is counted is {words.a(unit)}. Rows without one are left out."
     yield Rule(topic, WHOLE, "declared", means)
+    yield from _devices(funnel)
     start = _label(funnel.steps[funnel.entry_positions[0]])
     if funnel.count == "unique":
         means = f"Each {unit} counts at most once, however many {start} rows it has."
@@ -109,6 +113,21 @@ def _unit(funnel: Funnel) -> Iterator[Rule]:
             f"Nothing is held constant: any rows of {words.a(unit)} may make up an attempt, whatever they belong to."
         )
     yield Rule(topic, WHOLE, _given(funnel, "hold_constant"), means)
+
+
+def _devices(funnel: Funnel) -> Iterator[Rule]:
+    """How users are followed across devices, where it is users that are counted."""
+    topic: Topic = "actor and counting unit"
+    if funnel.stitch is not None:
+        known, anonymous = map(words.property_name, funnel.unit_columns)
+        means = f"{words.stitching(funnel.stitch)}. Rows with neither {known} nor {anonymous} are left out."
+        yield Rule(topic, WHOLE, "declared", means)
+    elif user := next((name for name in funnel.unit_columns if names_user(name)), None):
+        means = (
+            f"Nothing says how devices are stitched to users: what somebody did while no {words.property_name(user)} "
+            "was known, such as before a log-in or on another device, counts for nobody."
+        )
+        yield Rule(topic, WHOLE, "defaulted", means)
 
 
 def _events(funnel: Funnel) -> Iterator[Rule]:

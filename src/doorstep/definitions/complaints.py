@@ -26,6 +26,7 @@ OWN: Final = {
     "reentry": "bad-reentry",
     "entry": "bad-entry",
     "first_time": "bad-choice",
+    "stitch": "bad-stitch",
 }
 """Types of the errors that the models raise themselves, whose messages are already for people → code."""
 
@@ -43,8 +44,10 @@ CODES: Final = {
 """Error type → code; every other is a `wrong-type`."""
 
 TAKES: Final = {
-    "count_by": "a column's name, a list of names, or {session_of: user_id, gap: 30m}",
-    "session_of": "a column's name or a list of names",
+    "count_by": "a column's name, a list of names, {session_of: user_id, gap: 30m}, "
+    "or {stitch: {known: …, anonymous: …}}",
+    "session_of": "a column's name, a list of names, or {stitch: {known: …, anonymous: …}}",
+    "stitch": "two columns, such as {known: user_id, anonymous: anonymous_id}",
     "hold_constant": "a property's name or a list of names",
     "entry": "step1_only, any_step, or a list of step ids",
     "reentry": "never, always, after_completion, after_timeout, no_within_<duration>, an object or a list of objects",
@@ -221,6 +224,8 @@ def _give(path: Path) -> str | None:
     return {
         "count_by": "Say what is counted, such as count_by: user_id.",
         "steps": "List the steps under `steps`.",
+        "known": "Name the column of users who are known, such as known: user_id.",
+        "anonymous": "Name the column of devices or visitors, such as anonymous: anonymous_id.",
     }.get(key)
 
 

@@ -13,13 +13,16 @@ from typing import Annotated, Any, Final, Literal, get_args
 from pydantic import (
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     GetJsonSchemaHandler,
     StrictBool,
     StrictInt,
     StrictStr,
+    Tag,
     WithJsonSchema,
     field_validator,
+    model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
@@ -29,6 +32,7 @@ from doorstep.definitions.durations import PATTERN, Duration, DurationOrZero
 from doorstep.definitions.filters import Filters, Model
 from doorstep.definitions.quoting import quoted
 from doorstep.definitions.windows import Windows
+from doorstep.errors import nearest
 
 Ending = Literal["completed", "expired", "excluded"]
 Status = Literal["completed", "expired", "open", "excluded", "interrupted"]
@@ -131,11 +135,63 @@ class Selector(Model):
         return self.any_event or event in self.event
 
 
+class Stitch(Model):
+    """The two columns that say whose a row is: ``known`` after a log-in, ``anonymous`` always, or before."""
+
+    known: Annotated[StrictStr, Field(min_length=1)] = Field(description="The id of a user who is known.")
+    anonymous: Annotated[StrictStr, Field(min_length=1)] = Field(
+        description="The id of a device or a visitor, known or not."
+    )
+
+
+class StitchOf(Model):
+    """Users across their anonymous ids (docs/identity.md)."""
+
+    stitch: Stitch = Field(description="The columns that are stitched.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_gap(cls, value: object) -> object:
+        if isinstance(value, dict) and "gap" in value:
+            raise PydanticCustomError(
+                "stitch",
+                "`gap` has no meaning beside `stitch`. For sessions write {form}.",
+                {"form": "count_by: {session_of: {stitch: {known: …, anonymous: …}}, gap: 30m}"},
+            )
+        return value
+
+
+def _columns_or_stitch(value: object) -> str:
+    return "StitchOf" if isinstance(value, dict | StitchOf) else "columns"
+
+
+Actor = Annotated[
+    Annotated[ColumnNames, Tag("columns")] | Annotated[StitchOf, Tag("StitchOf")], Discriminator(_columns_or_stitch)
+]
+"""Columns whose values name somebody, or two that are stitched."""
+
+
 class SessionOf(Model):
     """Sessions derived from activity: a new one starts when the gap to the previous row is greater than ``gap``."""
 
-    session_of: ColumnNames = Field(description="Whose activity is cut into sessions.")
+    session_of: Actor = Field(description="Whose activity is cut into sessions.")
     gap: Duration = Field(description="The longest silence inside one session.")
+
+
+def _unit_form(value: object) -> str:
+    """Which form of ``count_by`` is meant, so that a mistake in one is not taken for a mistake in another."""
+    if isinstance(value, dict):
+        keys = [str(key) for key in value]
+        return "StitchOf" if nearest("stitch", keys) and not nearest("session_of", keys) else "SessionOf"
+    return type(value).__name__ if isinstance(value, StitchOf | SessionOf) else "columns"
+
+
+Unit = Annotated[
+    Annotated[ColumnNames, Tag("columns")]
+    | Annotated[StitchOf, Tag("StitchOf")]
+    | Annotated[SessionOf, Tag("SessionOf")],
+    Discriminator(_unit_form),
+]
 
 
 class SubStep(Selector):
@@ -351,7 +407,9 @@ class Expectation(ExpectedAttempt):
 
 
 class Example(Model):
-    """A small timeline of one unit, and what must come of it (semantics 9)."""
+    """A small timeline of one unit, and what must come of it (semantics 9). Where the rows hold ids that are stitched,
+    the unit is that of the first of them; the rows of others are there to show that they are not its own.
+    """
 
     name: StrictStr = Field(description="What the example shows.")
     events: tuple[ExampleEvent, ...] = Field(min_length=1, description="The unit's rows.")
@@ -382,8 +440,8 @@ class Funnel(Model):
     description: StrictStr | None = Field(default=None, description="What it is for.")
     owner: StrictStr | None = Field(default=None, description="Who answers for it.")
     tags: tuple[StrictStr, ...] = Field(default=(), description="Words to find it by.")
-    count_by: ColumnNames | SessionOf = Field(
-        description="The unit that is counted: an identity column, a property, several, or sessions."
+    count_by: Unit = Field(
+        description="The unit that is counted: an identity column, a property, several, stitched ids, or sessions."
     )
     count: Literal["unique", "attempts"] = Field(default="unique", description="Units once each, or every attempt.")
     exclude: tuple[Selector, ...] = Field(default=(), description="Rows that never count.")
@@ -426,8 +484,19 @@ class Funnel(Model):
 
     @property
     def unit_columns(self) -> tuple[str, ...]:
-        """The columns whose values name a unit (before any cut into sessions)."""
+        """The columns whose values name a unit (before any cut into sessions); both of them where ids are stitched."""
+        actor = self.actor
+        return (actor.stitch.known, actor.stitch.anonymous) if isinstance(actor, StitchOf) else actor
+
+    @property
+    def actor(self) -> tuple[str, ...] | StitchOf:
+        """Whose rows belong together, before any cut into sessions."""
         return self.count_by.session_of if isinstance(self.count_by, SessionOf) else self.count_by
+
+    @property
+    def stitch(self) -> Stitch | None:
+        """The columns that are stitched, if any are."""
+        return self.actor.stitch if isinstance(self.actor, StitchOf) else None
 
     @property
     def entry_positions(self) -> tuple[int, ...]:

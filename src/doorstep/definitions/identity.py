@@ -65,9 +65,13 @@ def canonical(funnel: Funnel) -> dict[str, Json]:
 
 
 def _unit(funnel: Funnel) -> Json:
-    if isinstance(funnel.count_by, SessionOf):
-        return {"session_of": list(funnel.count_by.session_of), "gap": funnel.count_by.gap}
-    return list(funnel.count_by)
+    stitch = funnel.stitch
+    actor: Json = (
+        list(funnel.unit_columns)
+        if stitch is None
+        else {"stitch": {"known": stitch.known, "anonymous": stitch.anonymous}}
+    )
+    return {"session_of": actor, "gap": funnel.count_by.gap} if isinstance(funnel.count_by, SessionOf) else actor
 
 
 def _selector(selector: Selector) -> dict[str, Json]:

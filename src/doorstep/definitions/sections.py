@@ -45,11 +45,13 @@ def sections(funnel: Funnel) -> tuple[Section, ...]:
 
 
 def _counting(funnel: Funnel) -> Iterator[Line]:
-    unit = words.unit(funnel)
+    unit, stitch = words.unit(funnel), funnel.stitch
+    if stitch is not None:
+        yield said(f"{words.stitching(stitch)}.")
     if isinstance(funnel.count_by, SessionOf):
         yield said(
             f"Activity is cut into sessions: a new one starts when more than {duration(funnel.count_by.gap)} have "
-            f"passed since the previous row of the same {words.columns(funnel.unit_columns)}. Every row that is not "
+            f"passed since the previous row of the same {words.actor(funnel)}. Every row that is not "
             "excluded below is activity, whatever its event, also before the date range of the run."
         )
     if funnel.count == "unique":
@@ -62,7 +64,12 @@ def _counting(funnel: Funnel) -> Iterator[Line]:
             yield said(f"No attempt stands for others, so `represent: {funnel.represent}` plays no part.")
         if funnel.order != "any":
             yield said("The count of a step is the number of attempts that reached it.")
-    yield said(f"Rows in which {_any_of(funnel.unit_columns)} is missing are left out, and their number is reported.")
+    missing = (
+        f"{_any_of(funnel.unit_columns)} is"
+        if stitch is None
+        else f"both {listed(map(words.property_name, funnel.unit_columns))} are"
+    )
+    yield said(f"Rows in which {missing} missing are left out, and their number is reported.")
     if funnel.hold_constant:
         yield said(
             f"An attempt stays within one value of {words.columns(funnel.hold_constant)}: the rows of each {unit} are "

@@ -13,7 +13,7 @@ from typing import Final
 
 from doorstep.definitions.conditions import All, AnyOf, Condition, Not, Scalar, Test, properties_of
 from doorstep.definitions.durations import MICROSECONDS
-from doorstep.definitions.funnel import Funnel, Selector, SessionOf, Step, StepId
+from doorstep.definitions.funnel import Funnel, Selector, SessionOf, Step, StepId, Stitch
 from doorstep.definitions.windows import ENTRY, PREV, Window
 
 DASH: Final = "—"
@@ -242,9 +242,29 @@ def window(of: Window, previous: str, *, skippable: bool = False) -> str:
 
 
 def unit(funnel: Funnel) -> str:
-    """What is counted, as a noun: ``user_id``, ``combination of account_id and user_id``, ``session of user_id``."""
-    noun = columns(funnel.unit_columns)
+    """What is counted, as a noun: ``user_id``, ``combination of account_id and user_id``, ``stitched user_id``,
+    ``session of user_id``.
+    """
+    noun = actor(funnel)
     return f"session of {noun}" if isinstance(funnel.count_by, SessionOf) else noun
+
+
+def actor(funnel: Funnel) -> str:
+    """Whose rows belong together, as a noun: the unit, or what has sessions."""
+    stitch = funnel.stitch
+    return columns(funnel.unit_columns) if stitch is None else f"stitched {property_name(stitch.known)}"
+
+
+def stitching(stitch: Stitch) -> str:
+    """Whose a row is, as sentences."""
+    known, anonymous = property_name(stitch.known), property_name(stitch.anonymous)
+    return (
+        f"A row with {a(known)} belongs to that {known}. A row without one belongs to the {known} that first came in "
+        f"one row with its {anonymous}, even when it is earlier than that row; from the first row in which another "
+        f"{known} comes with the same {anonymous} on, rows without one belong to that other. "
+        f"{capital(a(anonymous))} that never comes with {a(known)} counts by itself. Rows that are excluded, or later "
+        "than the horizon, say nothing about this"
+    )
 
 
 def a(noun: str) -> str:

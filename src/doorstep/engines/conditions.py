@@ -31,8 +31,10 @@ from doorstep.definitions.conditions import (
     properties_of,
     tests_of,
 )
+from doorstep.definitions.funnel import ANY_EVENT
 from doorstep.errors import nearest
 from doorstep.matching.conditions import LARGEST, number_of
+from doorstep.matching.plan import Question
 from doorstep.rows import EventRows, Kind, Value, quoting, reading
 from doorstep.rows.times import instant
 
@@ -56,6 +58,20 @@ def sql(condition: Condition, values: Callable[[str], tuple[Value, ...]]) -> str
             return "(" + " OR ".join(sql(part, values) for part in condition.of) + ")" if condition.of else "false"
         case Not():
             return f"(NOT {sql(condition.of, values)})"
+
+
+def asks(question: Question, rows: EventRows) -> str:
+    """SQL: the row meets the question."""
+    if question.of:
+        return "(" + " OR ".join(asks(one, rows) for one in question.of) + ")"
+    return f"({names(question.events, rows)} AND {sql(question.condition, rows.values)})"
+
+
+def names(events: tuple[str, ...], rows: EventRows) -> str:
+    """SQL: the row has one of these event names."""
+    if events == (ANY_EVENT,):
+        return "true"
+    return f"{rows.event} IN ({', '.join(quoting.text(name) for name in events)})"
 
 
 def _test(test: Test, places: Sequence[Value]) -> str:

@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 
 from doorstep.definitions.conditions import properties_of
 from doorstep.definitions.funnel import ANY_EVENT, Funnel
-from doorstep.engines.conditions import sql
+from doorstep.engines.conditions import asks, names
 from doorstep.engines.grouping import Coded, arrow, by_unit, code, in_value_order, whole_numbers
+from doorstep.engines.stitching import stitched, unit_identities
 from doorstep.errors import RunError
 from doorstep.matching.attempts import Attempts, from_table, joined
 from doorstep.matching.kernel import attempts_of
@@ -148,8 +149,8 @@ def match(
     breakdown: str | None = None,
 ) -> Matched:
     """Runs the plan over the rows (semantics 1-7). ``bounds.as_of`` is a time, not `FOREVER`."""
-    query = _Query(rows, funnel, plan, bounds, first_time, breakdown)
     with reading(rows.description):
+        query = _Query(stitched(engine, rows, funnel, bounds), funnel, plan, bounds, first_time, breakdown)
         buckets = _buckets(engine, rows, query)
         if buckets == 1:
             parts = [_walk(engine, query, _read_plain(engine, query) or _read(engine, query), 0)]
@@ -171,7 +172,7 @@ class _Query:
 
     @property
     def unit_columns(self) -> tuple[str, ...]:
-        return tuple(f"u{number}" for number in range(len(self.funnel.unit_columns)))
+        return tuple(f"u{number}" for number in range(len(unit_identities(self.funnel))))
 
     @property
     def stream_columns(self) -> tuple[str, ...]:
@@ -180,7 +181,7 @@ class _Query:
     @property
     def carried(self) -> Mapping[str, str]:
         """The columns that are handed on beside time and word, and what is in them."""
-        found = dict(zip(self.unit_columns, self.funnel.unit_columns, strict=True))
+        found = dict(zip(self.unit_columns, unit_identities(self.funnel), strict=True))
         found |= dict(zip(self.stream_columns, self.funnel.hold_constant, strict=True))
         return found if self.breakdown is None else {**found, "b": self.breakdown}
 
@@ -192,21 +193,10 @@ class _Query:
     @property
     def word(self) -> str:
         bits = [
-            f"(CASE WHEN {self.asks(question)} THEN {_signed(1 << bit)} ELSE 0 END)::BIGINT"
+            f"(CASE WHEN {asks(question, self.rows)} THEN {_signed(1 << bit)} ELSE 0 END)::BIGINT"
             for bit, question in enumerate(self.plan.questions)
         ]
         return " | ".join(bits)
-
-    def asks(self, question: Question) -> str:
-        """SQL: the row meets the question."""
-        if question.of:
-            return "(" + " OR ".join(self.asks(one) for one in question.of) + ")"
-        return f"({self.names(question.events)} AND {sql(question.condition, self.rows.values)})"
-
-    def names(self, events: tuple[str, ...]) -> str:
-        if events == (ANY_EVENT,):
-            return "true"
-        return f"{self.rows.event} IN ({', '.join(_text(name) for name in events)})"
 
     @property
     def earliest(self) -> int:
@@ -226,9 +216,9 @@ class _Query:
         if self.earliest > -FOREVER:
             found.append(self.rows.time_at_least(self.earliest))
         if self.events is not None:
-            found.append(self.names(self.events))
+            found.append(names(self.events, self.rows))
         for selector in self.funnel.exclude:
-            found.append(f"NOT {self.asks(Question(selector.event, selector.condition))}")
+            found.append(f"NOT {asks(Question(selector.event, selector.condition), self.rows)}")
         return found
 
     @property

@@ -2,27 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Final
 
+from doorstep.definitions.against_data import names_user, unstitched
 from doorstep.definitions.funnel import Funnel
 from doorstep.definitions.lint import against_data
 from doorstep.definitions.selectors import selectors
 from doorstep.engines.conditions import kinds_of
-from doorstep.engines.duckdb import engine, needs_of
+from doorstep.engines.duckdb import Engine, engine, needs_of
 from doorstep.errors import Issue
 from doorstep.matching.plan import compile_plan
-from doorstep.rows import open_rows, reading
+from doorstep.rows import EventRows, open_rows, reading
+
+ANONYMOUS: Final = "anonymous_id"
+"""Our name for the id of a device or visitor; the common spellings are found by it."""
 
 
 def check_against(
     funnel: Funnel, source: object, *, columns: Mapping[str, str] | None = None, source_timezone: str = "UTC"
 ) -> tuple[Issue, ...]:
-    """Findings about event names, properties and literals (see `lint.against_data`)."""
+    """Findings about event names, properties and literals (see `lint.against_data`), and about rows that have no user
+    but an id of a device.
+    """
     with engine() as running:
         needs = needs_of(funnel, compile_plan(funnel), None)
+        asked = needs.names
+        needs = replace(needs, properties=needs.properties | {ANONYMOUS})
         rows = open_rows(running.connection, source, columns=columns, source_timezone=source_timezone, needs=needs)
         with reading(rows.description):
             found = running.execute(f"SELECT DISTINCT {rows.event} FROM {rows.relation}", "reading events").fetchall()
-        known = [name for name in needs.names if rows.values(name)]
+        known = [name for name in asked if rows.values(name)]
         kinds = kinds_of(running.connection, rows, [selector.condition for _, selector in selectors(funnel)])
-        return against_data(funnel, kinds=kinds, events=[name for (name,) in found], columns=[*known, *rows.columns])
+        issues = against_data(funnel, kinds=kinds, events=[name for (name,) in found], columns=[*known, *rows.columns])
+        return (*issues, *_unstitched(running, rows, funnel))
+
+
+def _unstitched(running: Engine, rows: EventRows, funnel: Funnel) -> Iterator[Issue]:
+    """Whether users are counted, and rows without a user have the id of a device."""
+    places = rows.values(ANONYMOUS)
+    users = [name for name in funnel.unit_columns if names_user(name)]
+    if funnel.stitch is not None or not users or not places or ANONYMOUS in funnel.unit_columns:
+        return
+    present = " OR ".join(f"{place.sql} IS NOT NULL" for place in places)
+    statement = f"SELECT count(*) FROM {rows.relation} WHERE {rows.identity(users[0])} IS NULL AND ({present})"
+    with reading(rows.description):
+        (number,) = running.execute(statement, "reading ids").fetchall()[0]
+    if number:
+        yield unstitched(funnel, anonymous=ANONYMOUS, rows=number)

@@ -11,7 +11,7 @@ from doorstep.definitions.durations import parse_duration
 from doorstep.definitions.funnel import Example, ExpectedAttempt, Funnel
 from doorstep.errors import DefinitionError, Issue
 from doorstep.funnels.bounds import microseconds_of, zone_of
-from doorstep.funnels.one_unit import Session, UnitEvent, representative, walk_events
+from doorstep.funnels.one_unit import Session, UnitEvent, of_first_unit, representative, walk_events
 from doorstep.funnels.result import instant
 from doorstep.matching.plan import Plan, compile_plan
 from doorstep.matching.reference import Attempt, Bounds
@@ -52,7 +52,7 @@ def _run(funnel: Funnel, plan: Plan, example: Example, path: str) -> ExampleResu
     first = min(event.time for event in events)
     last = max(event.time for event in events)
     as_of = last if example.as_of is None else _time(example.as_of, START, f"{path}.as_of")
-    found = walk_events(funnel, plan, events, Bounds(as_of=as_of))
+    found = walk_events(funnel, plan, of_first_unit(funnel, events, as_of), Bounds(as_of=as_of))
     return ExampleResult(example.name, tuple(_failures(funnel, example, found, first, path)))
 
 

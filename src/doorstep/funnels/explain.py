@@ -12,6 +12,7 @@ from doorstep.definitions.durations import format_duration
 from doorstep.definitions.funnel import Funnel, Selector, SessionOf, Step, branch_label
 from doorstep.definitions.reading import load
 from doorstep.engines.duckdb import Engine, engine, needs_of
+from doorstep.engines.stitching import UNIT, stitched, unit_identities
 from doorstep.errors import RunError
 from doorstep.funnels.bounds import Instant, microseconds_of, zone_of
 from doorstep.funnels.one_unit import Session, UnitEvent, excluded_by, selects, walk_events
@@ -21,6 +22,7 @@ from doorstep.matching.conditions import look_up, refusal
 from doorstep.matching.plan import FOREVER, Plan, StepPlan, compile_plan
 from doorstep.matching.reference import Attempt, Bounds, Door, Row
 from doorstep.rows import EventRows, open_rows, reading
+from doorstep.stitching.units import ANONYMOUS
 
 MOST_REFUSED: Final = 12
 """How many refused rows are told one by one per step; the rest are counted."""
@@ -97,7 +99,8 @@ def explain(
     source_timezone: str = "UTC",
 ) -> Story:
     """Tells the story of one unit in a run with the same arguments (see `run`). ``unit`` is as in `attempts`, the name
-    of a session or of its unit. RunError ``no-such-unit`` when no row belongs to it.
+    of a session or of its unit (of stitched ids the user's id, which has the rows of its anonymous ids too). RunError
+    ``no-such-unit`` when no row belongs to it.
     """
     definition = funnel if isinstance(funnel, Funnel) else load(funnel)
     zone = zone_of(timezone)
@@ -109,6 +112,7 @@ def explain(
         bounds = bounds_of(rows, low, high, microseconds_of(as_of, "as_of", zone))
         refuse_impossible(running, definition, plan, rows)
         names = tuple(dict.fromkeys((*needs.hold, *sorted(needs.properties))))
+        rows = stitched(running, rows, definition, bounds)
         name, number = _session_name(definition, unit)
         events = _events(running, rows, definition, name, names)
     return tell(definition, plan, unit, events, bounds, first_time=first_time, session=number)
@@ -122,7 +126,7 @@ def _session_name(funnel: Funnel, unit: str) -> tuple[str, int | None]:
 
 
 def _events(running: Engine, rows: EventRows, funnel: Funnel, unit: str, names: tuple[str, ...]) -> list[UnitEvent]:
-    columns = [rows.identity(column) for column in funnel.unit_columns]
+    columns = [rows.identity(column) for column in unit_identities(funnel)]
     key = f"CAST({columns[0]} AS VARCHAR)"
     wanted: list[str] = [unit]
     where = f"{key} = $p0"
@@ -143,12 +147,32 @@ def _events(running: Engine, rows: EventRows, funnel: Funnel, unit: str, names: 
     with reading(rows.description):
         found = running.connection.execute(statement, {f"p{n}": value for n, value in enumerate(wanted)}).fetchall()
     if not found:
-        raise RunError(
-            "no-such-unit",
-            f"no row of {rows.description} has {', '.join(funnel.unit_columns)} {unit!r}. "
-            "Look at the `unit` column of --attempts for names.",
-        )
+        raise _no_such_unit(running, rows, funnel, unit)
     return [UnitEvent(time, event, _properties(places, values)) for event, time, *values in found]
+
+
+def _no_such_unit(running: Engine, rows: EventRows, funnel: Funnel, unit: str) -> RunError:
+    """Says of an anonymous id whose it is."""
+    stitch = funnel.stitch
+    if stitch is not None:
+        device = f"CAST({rows.identity(stitch.anonymous)} AS VARCHAR)"
+        statement = (
+            f"SELECT DISTINCT {rows.identity(UNIT)} AS unit FROM {rows.relation}"
+            f" WHERE {device} = $p0 AND unit IS NOT NULL ORDER BY unit LIMIT 5"
+        )
+        with reading(rows.description):
+            found = running.connection.execute(statement, {"p0": unit.removeprefix(ANONYMOUS)}).fetchall()
+        if found:
+            names = " or ".join(repr(name) for (name,) in found)
+            return RunError(
+                "no-such-unit",
+                f"{unit!r} is an id of {stitch.anonymous}, whose rows are those of {names}. Ask for that.",
+            )
+    return RunError(
+        "no-such-unit",
+        f"no row of {rows.description} has {', '.join(unit_identities(funnel) if stitch is None else [stitch.known])} "
+        f"{unit!r}. Look at the `unit` column of --attempts for names.",
+    )
 
 
 def _properties(places: list[tuple[str, Any]], values: list[object]) -> dict[str, object]:

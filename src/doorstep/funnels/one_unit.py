@@ -10,6 +10,7 @@ from doorstep.matching.conditions import look_up, meets, word_of
 from doorstep.matching.plan import Plan, Question
 from doorstep.matching.reference import Attempt, Bounds, UnitRow, Walked, sessions, walk_unit
 from doorstep.rows.identities import spelled
+from doorstep.stitching import Link, stitch
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,36 @@ def _held(funnel: Funnel, event: UnitEvent) -> tuple[tuple[int, str], ...] | Non
         return None
     texts = [spelled(value) for value in values]
     return tuple((int(text), "") if text.removeprefix("-").isdecimal() else (0, text) for text in texts)
+
+
+def units_of(funnel: Funnel, events: Sequence[UnitEvent], as_of: int) -> list[str | None]:
+    """For each row the name of the unit that it is stitched to (docs/identity.md); the funnel stitches its ids."""
+    stitching = funnel.stitch
+    assert stitching is not None
+    ids = [
+        (_id(look_up(one.properties, stitching.known)), _id(look_up(one.properties, stitching.anonymous)))
+        for one in events
+    ]
+    links = [
+        Link(anonymous, known, one.time)
+        for one, (known, anonymous) in zip(events, ids, strict=True)
+        if known and anonymous and one.time <= as_of and excluded_by(funnel, one) is None
+    ]
+    found = stitch(links)
+    return [found.unit_of(*both, one.time) for one, both in zip(events, ids, strict=True)]
+
+
+def _id(value: object) -> str | None:
+    return None if value is None else spelled(value)
+
+
+def of_first_unit(funnel: Funnel, events: Sequence[UnitEvent], as_of: int) -> list[UnitEvent]:
+    """Of rows that may hold the ids that the funnel stitches, those of the unit that the first one named belongs to;
+    all of them, where none holds any.
+    """
+    units = [None for _ in events] if funnel.stitch is None else units_of(funnel, events, as_of)
+    first = next((unit for unit in units if unit is not None), None)
+    return [one for one, unit in zip(events, units, strict=True) if unit == first]
 
 
 def walk_events(

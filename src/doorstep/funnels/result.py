@@ -63,8 +63,9 @@ class FunnelResult:
     @property
     def unit(self) -> str:
         """What is counted, in a word."""
-        by = self.funnel.count_by
-        return f"session of {', '.join(by.session_of)}" if isinstance(by, SessionOf) else ", ".join(by)
+        funnel, stitch = self.funnel, self.funnel.stitch
+        of = ", ".join(funnel.unit_columns) if stitch is None else f"stitched {stitch.known}"
+        return f"session of {of}" if isinstance(funnel.count_by, SessionOf) else of
 
     @cached_property
     def attempts(self) -> pa.Table:

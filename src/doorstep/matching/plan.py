@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import Final, Literal
 
 from doorstep.definitions.conditions import ALWAYS, Condition
-from doorstep.definitions.funnel import ANY_EVENT, Alternative, Funnel, Reentry, Selector, Step, SubStep
+from doorstep.definitions.funnel import ANY_EVENT, Alternative, Funnel, Reentry, Selector, SessionOf, Step, SubStep
 from doorstep.definitions.windows import ENTRY, PREV, Window
 
 FOREVER: Final = 1 << 62
@@ -245,7 +245,7 @@ class _Compiler:
             count_attempts=funnel.count == "attempts",
             firsts=firsts,
             vanish_bit=vanish,
-            session_gap=None if isinstance(funnel.count_by, tuple) else funnel.count_by.gap,
+            session_gap=funnel.count_by.gap if isinstance(funnel.count_by, SessionOf) else None,
         )
 
     def ask(self, question: Question) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from doorstep.definitions.against_data import USERS
 from doorstep.errors import SourceError, nearest
 
 EVENT: Final = "event"
@@ -25,7 +26,7 @@ COMMON: Final[dict[str, tuple[str, ...]]] = {
         "time_utc",
         "datetime",
     ),
-    "user_id": ("user_id", "userid", "distinct_id", "uid"),
+    "user_id": USERS,
     "account_id": ("account_id", "accountid", "group_id", "groupid"),
     "session_id": ("session_id", "sessionid", "$session_id"),
     "anonymous_id": ("anonymous_id", "anonymousid", "anon_id", "device_id"),

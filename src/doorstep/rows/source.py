@@ -71,6 +71,14 @@ class EventRows:
         """Where a property of `Needs` is to be found, to be tried in turn; nothing when there is no such place."""
         return self._values[name]
 
+    def joined(self, relation: str, **identities: str) -> EventRows:
+        """The same rows over ``relation``, which has every column that this one has, and more ``identities`` (SQL)."""
+        return replace(self, relation=relation, plain=None, _identities={**self._identities, **identities})
+
+    def names_identity(self, name: str) -> bool:
+        """Whether `identity` knows the name."""
+        return name in self._identities
+
     def facts(self) -> Facts:
         """What the source is like as a whole."""
         return self._facts

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from doorstep.definitions.document import Path
-from doorstep.definitions.funnel import ExpectedAttempt, Funnel
+from doorstep.definitions.funnel import ExpectedAttempt, Funnel, SessionOf
 from doorstep.definitions.quoting import cut
 from doorstep.definitions.rules.violation import Violation, Violations, alternatives, required_ids
 from doorstep.definitions.windows import Window
@@ -23,6 +23,16 @@ def ids_are_unique(funnel: Funnel) -> Violations:
         message = f"Step number {position + 1} has the id `{step.id}`, as step number {before + 1} has."
         mend = "Give each step an id of its own; a step without one has its position for an id."
         yield Violation("duplicate-step", message, ("steps", position, "id"), mend)
+
+
+def stitched_columns_differ(funnel: Funnel) -> Violations:
+    """One column cannot say both who is known and who is not."""
+    if funnel.stitch is not None and funnel.stitch.known == funnel.stitch.anonymous:
+        path: Path = ("count_by", "stitch", "anonymous")
+        if isinstance(funnel.count_by, SessionOf):
+            path = ("count_by", "session_of", "stitch", "anonymous")
+        message = f"`known` and `anonymous` name the same column, `{cut(funnel.stitch.known)}`, so nothing is stitched."
+        yield Violation("stitch-one-column", message, path, "Name the column of devices or visitors.")
 
 
 def entry_steps_exist(funnel: Funnel) -> Violations:
@@ -164,6 +174,7 @@ def _unknown(step_id: str, path: Path, offered: Sequence[str], *, on_key: bool =
 
 RULES = (
     ids_are_unique,
+    stitched_columns_differ,
     entry_steps_exist,
     exclusions_span_two_steps,
     reentry_steps_exist,
