@@ -528,7 +528,7 @@ def walk_unit(rows: Sequence[UnitRow], plan: Plan, bounds: Bounds, *, first_time
     known = [Row(row.time, row.word, index) for index, row in enumerate(rows) if row.time <= bounds.as_of]
     if plan.vanish_bit is not None and any(row.meets(plan.vanish_bit) for row in known):
         return Walked((), (), vanished=True)
-    known = only_firsts(known, plan)
+    known = only_firsts(known, [row.stream for row in rows], plan)
     streams: dict[int, list[Row]] = {}
     for row in known:
         if rows[row.index].stream >= 0:
@@ -546,9 +546,12 @@ def walk_unit(rows: Sequence[UnitRow], plan: Plan, bounds: Bounds, *, first_time
     return Walked(tuple(attempts), tuple(counted))
 
 
-def only_firsts(rows: list[Row], plan: Plan) -> list[Row]:
-    """Takes the bits of a `first_time` step from every row but the unit's first (semantics 2)."""
+def only_firsts(rows: list[Row], streams: Sequence[int], plan: Plan) -> list[Row]:
+    """Takes the bits of a `first_time` step from every row but the unit's first (semantics 2). ``streams``: by
+    `Row.index`. Of rows of equal time and word the one of the least stream is first, one of no stream last.
+    """
     words = {row: row.word for row in rows}
+    rows = sorted(rows, key=lambda row: (streams[row.index] < 0, streams[row.index]))
     for first in plan.firsts:
         among = ordered([row for row in rows if row.meets(first.among_bit)], plan)
         earliest = [row for row in among if row.time == among[0].time and row.meets(first.position)]

@@ -125,13 +125,21 @@ def _keep_firsts(plan: Record, walk: Record, rows: Rows, start: int, end: int) -
         while i < end and rows[i].time == at:
             if (rows[i].word >> among) & 1 and (rows[i].word >> bit) & 1:
                 best = walk.first_row[one]
-                if best < 0 or tie_before(plan, rows[i].word, rows[best].word):
+                if best < 0 or _comes_first(plan, rows[i], rows[best]):
                     walk.first_row[one] = i
             i += 1
     for one in range(plan.firsts):
         for i in range(start, end):
             if i != walk.first_row[one]:
                 rows[i].word &= ~plan.first[one, 2]
+
+
+@compiled
+def _comes_first(plan: Record, row: Record, best: Record) -> bool:
+    """Which of two rows of equal time is the first: by the tie rule, then that of the lesser stream; -1 is none."""
+    if row.word == best.word:
+        return row.stream >= 0 and (best.stream < 0 or row.stream < best.stream)
+    return tie_before(plan, row.word, best.word)
 
 
 @compiled
