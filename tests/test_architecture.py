@@ -18,7 +18,9 @@ MAY_IMPORT = {
     "engines": {"errors", "definitions", "matching", "rows"},
     "funnels": {"errors", "definitions", "matching", "rows", "engines"},
     "demo": {"errors"},
-    "cli": {"errors", "definitions", "matching", "rows", "engines", "funnels", "demo"},
+    "ingest": {"errors", "rows"},
+    "server": {"errors", "ingest"},
+    "cli": {"errors", "definitions", "matching", "rows", "engines", "funnels", "demo", "ingest", "server"},
 }
 
 

@@ -1,0 +1,57 @@
+"""A real server on loopback, in a thread."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import httpx
+import uvicorn
+
+from doorstep.ingest.sink import Sink
+from doorstep.server import Settings, create_app
+
+KEY = "wk_test"
+SOURCE = "shop"
+
+
+@dataclass(frozen=True)
+class FixedKeys:
+    """Keys that are known beforehand."""
+
+    names: Mapping[str, str]
+
+    def verify(self, key: str) -> str | None:
+        return self.names.get(key)
+
+
+def now() -> int:
+    return time.time_ns() // 1000
+
+
+@contextmanager
+def running(
+    sink: Sink, settings: Settings | None = None, *, key: str = KEY, clock: Callable[[], int] = now
+) -> Iterator[str]:
+    """The address of a server that keeps in ``sink``; it is shut down in order afterwards."""
+    app = create_app(sink, FixedKeys({key: SOURCE}), settings or Settings(), clock)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False, timeout_graceful_shutdown=10))
+    with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            while not server.started:
+                time.sleep(0.005)
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def client(address: str, key: str | None = KEY) -> httpx.Client:
+    """A client that has the write key."""
+    return httpx.Client(base_url=address, auth=None if key is None else (key, ""), timeout=20)
