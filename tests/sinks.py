@@ -62,5 +62,10 @@ class SqliteSink:
     def rejects(self) -> list[Rejected]:
         return [pickle.loads(row[0]) for row in self._connection.execute("SELECT reject FROM rejects ORDER BY number")]
 
+    def empty(self) -> None:
+        self.commits = self.busy = 0
+        self.gate.set()
+        self._connection.executescript("DELETE FROM arrivals; DELETE FROM rejects;")
+
     def close(self) -> None:
         self._connection.close()

@@ -46,6 +46,7 @@ class Incoming:
                     unpacked.add(await self._next())
                     hold.grow(len(unpacked.content) - before)
         except TimeoutError:
+            self._more = False
             raise DeliveryError("too-slow", f"the body did not arrive within {seconds:g} s. Send it again.") from None
         return unpacked.whole()
 
