@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +14,8 @@ import uvicorn
 
 from doorstep.ingest.sink import Sink
 from doorstep.server import Settings, create_app
+from doorstep.server.serving import address as address_of
+from doorstep.server.serving import listen
 
 KEY = "wk_test"
 SOURCE = "shop"
@@ -41,13 +42,13 @@ def running(
     """The address of a server that keeps in ``sink``; it is shut down in order afterwards."""
     app = create_app(sink, FixedKeys({key: SOURCE}), settings or Settings(), clock)
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False, timeout_graceful_shutdown=10))
-    with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
+    with listen("127.0.0.1", 0) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
             while not server.started:
                 time.sleep(0.005)
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+            yield address_of(listener)
         finally:
             server.should_exit = True
             thread.join()
