@@ -37,12 +37,12 @@ def now() -> int:
 
 @contextmanager
 def running(
-    sink: Sink, settings: Settings | None = None, *, key: str = KEY, clock: Callable[[], int] = now
+    sink: Sink, settings: Settings | None = None, *, key: str = KEY, clock: Callable[[], int] = now, port: int = 0
 ) -> Iterator[str]:
     """The address of a server that keeps in ``sink``; it is shut down in order afterwards."""
     app = create_app(sink, FixedKeys({key: SOURCE}), settings or Settings(), clock)
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False, timeout_graceful_shutdown=10))
-    with listen("127.0.0.1", 0) as listener:
+    with listen("127.0.0.1", port) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

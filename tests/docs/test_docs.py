@@ -3,6 +3,7 @@
 ``console`` blocks: lines after ``$`` are run; ``# exit N`` says that another exit code than 0 is meant; output that is
 shown must come (``...`` stands for anything). ``python`` blocks of a page run in one module. ``yaml`` blocks with a
 ``rule`` are timelines; others are definitions and must load. ``sh`` blocks are the README's commands, run by `.ci/run`.
+``js`` blocks run in Node, with the SDKs that `make test` installs. The page on sending events has a server to send to.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import doctest
 import os
 import re
 import runpy
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,6 +24,8 @@ import yaml
 
 import doorstep
 from doorstep.demo import write
+from servers import running
+from sinks import SqliteSink
 from timelines import case_from, told
 from walks import by_kernel
 
@@ -81,8 +85,31 @@ def _run_yaml(block: str) -> None:
         assert [one.message for one in results if not one.passed] == []
 
 
+def _run_js(block: str, place: Path) -> None:
+    node, sdks = shutil.which("node"), ROOT / "tests" / "server" / "node" / "node_modules"
+    if node is None or not sdks.is_dir():
+        assert "CI" not in os.environ
+        return
+    environment = {**os.environ, "NODE_PATH": str(sdks)}
+    subprocess.run([node, "-e", block], cwd=place, env=environment, check=True, timeout=60)
+
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqliteSink | None]:
+    """What the page on sending events sends to, where it says that it is."""
+    if request.node.callspec.params["page"].name != "sending-events.md":
+        yield None
+        return
+    sink = SqliteSink(tmp_path / "kept.sqlite")
+    with running(sink, key="WRITE_KEY", port=8321):
+        yield sink
+    sink.close()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_code_block_of_a_page_works(page: Path, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_code_block_of_a_page_works(
+    page: Path, place: Path, monkeypatch: pytest.MonkeyPatch, server: SqliteSink | None
+) -> None:
     """A reader who types what the page says sees what the page says."""
     monkeypatch.chdir(place)
     names: dict[str, Any] = {}
@@ -94,10 +121,15 @@ def test_every_code_block_of_a_page_works(page: Path, place: Path, monkeypatch: 
                 exec(compile(block, str(page), "exec"), names)
             case "yaml":
                 _run_yaml(block)
+            case "js":
+                _run_js(block, place)
             case "sh":
                 assert set(block.split("\n")) - {""} <= {"make run", "make test"}
             case _:
                 assert language == "text"
+    if server is not None:
+        assert {event.event for event in server.events()} == {"Order Placed"}
+        assert [one.code for one in server.rejects()] == ["no-identity"]
 
 
 def test_links_between_pages_lead_somewhere() -> None:
