@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
-from typing import Protocol
+from typing import Final, Protocol
 
 from doorstep.errors import DeliveryError
 from doorstep.ingest.records import Json
 
+REMEMBERED: Final = 10.0
+MOST_KNOWN: Final = 10_000
+
 
 class Keys(Protocol):
-    """Which write keys there are. Asked for every request, so it answers from memory or nearly so."""
+    """Which write keys there are; asked from several threads."""
 
     def verify(self, key: str) -> str | None:
         """The name of the source that has this key; None when nobody has."""
@@ -49,18 +53,35 @@ def posthog_key(body: Json) -> str | None:
     return found or (_text(properties.get("token")) if isinstance(properties, dict) else None)
 
 
-def source_of(key: str | None, keys: Keys) -> str:
-    """The source of a key. DeliveryError ``no-key`` or ``unknown-key``."""
-    if key is None:
-        raise DeliveryError(
-            "no-key",
-            "the request has no write key. Send it as the user name of Basic authentication, as a Bearer token, or in"
-            " the body as writeKey (Segment) or api_key (PostHog).",
-        )
-    source = keys.verify(key)
-    if source is None:
-        raise unknown_key()
-    return source
+class Doorman:
+    """Lets senders in by their keys. Asks `Keys` beside the event loop, and remembers a key that is somebody's for
+    `REMEMBERED` seconds, which is how long one that was revoked may still be used.
+    """
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+        self._known: dict[str, tuple[str, float]] = {}
+
+    async def source_of(self, key: str | None) -> str:
+        """The source of a key. DeliveryError ``no-key`` or ``unknown-key``."""
+        if key is None:
+            raise DeliveryError(
+                "no-key",
+                "the request has no write key. Send it as the user name of Basic authentication, as a Bearer token, or"
+                " in the body as writeKey (Segment) or api_key (PostHog).",
+            )
+        loop = asyncio.get_running_loop()
+        source, until = self._known.get(key, ("", 0.0))
+        if loop.time() < until:
+            return source
+        self._known.pop(key, None)
+        found = await loop.run_in_executor(None, self._keys.verify, key)
+        if found is None:
+            raise unknown_key()
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+        self._known[key] = (found, loop.time() + REMEMBERED)
+        return found
 
 
 def unknown_key() -> DeliveryError:

@@ -33,6 +33,7 @@ def create_app(sink: Sink, keys: Keys, settings: Settings, clock: Callable[[], i
     On shutdown it keeps what waits before it returns; closing the sink is the caller's.
     """
     writer = Writer(sink, most_waiting=settings.queued_calls, together=settings.commit_calls)
+    taking = Taking(keys, writer, Budget(settings.in_flight_bytes), clock, settings.body_seconds)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -40,9 +41,9 @@ def create_app(sink: Sink, keys: Keys, settings: Settings, clock: Callable[[], i
         yield
         writer.close()
         await running
+        taking.close()
 
     app = FastAPI(title="Doorstep", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
-    taking = Taking(keys, writer, Budget(settings.in_flight_bytes), clock, settings.body_seconds)
     app.include_router(segment_api(taking, settings))
     app.include_router(posthog_api(taking, settings))
     app.add_api_route("/api/health", _health, methods=["GET"])

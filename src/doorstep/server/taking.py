@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -15,11 +15,13 @@ from doorstep.errors import DoorstepError
 from doorstep.ingest.calls import Reading
 from doorstep.ingest.records import Json
 from doorstep.server import body as bodies
-from doorstep.server.access import Keys, key_in_header, source_of
+from doorstep.server.access import Doorman, Keys, key_in_header
 from doorstep.server.answers import refused
 from doorstep.server.body import Incoming
 from doorstep.server.budget import Budget
 from doorstep.server.commit import Writer
+
+T = TypeVar("T")
 
 LARGE: Final = 256 * 1024
 """Bytes from which a body is read beside the event loop, one at a time."""
@@ -41,12 +43,16 @@ class Taking:
     """Takes deliveries. ``clock`` gives microseconds since 1970 UTC."""
 
     def __init__(self, keys: Keys, writer: Writer, budget: Budget, clock: Callable[[], int], seconds: float) -> None:
-        self._keys = keys
+        self._doorman = Doorman(keys)
         self._writer = writer
         self._budget = budget
         self._clock = clock
         self._seconds = seconds
         self._aside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="doorstep-reader")
+
+    def close(self) -> None:
+        """Gives its thread back."""
+        self._aside.shutdown()
 
     async def take(self, request: Request, way: Way) -> Response:
         """The answer to a delivery; a good one when it is on disk."""
@@ -67,7 +73,7 @@ class Taking:
             told = key_in_header(request.headers.get("authorization"))
             with self._budget.hold() as hold:
                 raw = await incoming.read(LARGE, self._seconds, hold)
-                source_of(told or way.key(bodies.parse(raw)), self._keys)
+                await self._doorman.source_of(told or way.key(bodies.parse(raw)))
             return good
         except DoorstepError as error:
             await incoming.drop()
@@ -78,16 +84,18 @@ class Taking:
     async def _keep(self, request: Request, incoming: Incoming, way: Way) -> Reading:
         received_at = self._clock()
         told = key_in_header(request.headers.get("authorization"))
-        source = None if told is None else source_of(told, self._keys)
+        source = None if told is None else await self._doorman.source_of(told)
         with self._budget.hold() as hold:
             raw = await incoming.read(way.most, self._seconds, hold)
-
-            def read() -> Reading:
-                body = bodies.parse(raw)
-                return way.read(body, received_at, source or source_of(way.key(body), self._keys))
-
-            large = len(raw) > LARGE
-            reading = await asyncio.get_running_loop().run_in_executor(self._aside, read) if large else read()
+            body = await self._do(len(raw), lambda: bodies.parse(raw))
+            known = source or await self._doorman.source_of(way.key(body))
+            reading = await self._do(len(raw), lambda: way.read(body, received_at, known))
             if reading.arrivals or reading.rejected:
                 await self._writer.keep(reading.arrivals, reading.rejected)
         return reading
+
+    async def _do(self, size: int, work: Callable[[], T]) -> T:
+        """Work on a body of so many bytes; beside the event loop if it is large."""
+        if size <= LARGE:
+            return work()
+        return await asyncio.get_running_loop().run_in_executor(self._aside, work)
