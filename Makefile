@@ -8,7 +8,7 @@ NODE := tests/server/node
 NODE_READY := $(if $(shell command -v npm),$(NODE)/node_modules/.ready)
 DATA := data/events.parquet
 
-.PHONY: setup run test test-long check bench lock clean
+.PHONY: setup run test test-long check bench lock lock-node clean
 
 run: $(READY) $(DATA) ## the example funnel's report, over generated events
 	$(BIN)/doorstep run examples/trial-activation.yaml --events $(DATA)
@@ -51,6 +51,10 @@ lock: ## bring the hashed locks up to pyproject.toml; `make lock UPGRADE=--upgra
 	  uv pip compile pyproject.toml $$group --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE) --quiet --output-file requirements/$$name.txt; \
 	done
+
+lock-node: ## take newer releases of the Node SDKs that the tests try (needs npm); the lock holds no address
+	cd $(NODE) && npm update --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund
+	cd $(NODE) && node -e 'const lock = require("./package-lock.json"); for (const one of Object.values(lock.packages)) delete one.funding; require("fs").writeFileSync("package-lock.json", JSON.stringify(lock, null, 2) + "\n")'
 
 clean:
 	rm -rf .venv .bench data .mypy_cache .ruff_cache .pytest_cache .hypothesis $(NODE)/node_modules

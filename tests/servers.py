@@ -13,7 +13,7 @@ import httpx
 import uvicorn
 
 from doorstep.ingest.sink import Sink
-from doorstep.server import Settings, create_app
+from doorstep.server import Keys, Settings, create_app
 from doorstep.server.serving import address as address_of
 from doorstep.server.serving import listen
 
@@ -37,10 +37,15 @@ def now() -> int:
 
 @contextmanager
 def running(
-    sink: Sink, settings: Settings | None = None, *, key: str = KEY, clock: Callable[[], int] = now, port: int = 0
+    sink: Sink,
+    settings: Settings | None = None,
+    *,
+    keys: Keys | None = None,
+    clock: Callable[[], int] = now,
+    port: int = 0,
 ) -> Iterator[str]:
     """The address of a server that keeps in ``sink``; it is shut down in order afterwards."""
-    app = create_app(sink, FixedKeys({key: SOURCE}), settings or Settings(), clock)
+    app = create_app(sink, keys or FixedKeys({KEY: SOURCE}), settings or Settings(), clock)
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False, timeout_graceful_shutdown=10))
     with listen("127.0.0.1", port) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

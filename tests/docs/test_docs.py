@@ -24,7 +24,7 @@ import yaml
 
 import doorstep
 from doorstep.demo import write
-from servers import running
+from servers import FixedKeys, running
 from sinks import SqliteSink
 from timelines import case_from, told
 from walks import by_kernel
@@ -101,7 +101,7 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqliteSin
         yield None
         return
     sink = SqliteSink(tmp_path / "kept.sqlite")
-    with running(sink, key="WRITE_KEY", port=8321):
+    with running(sink, keys=FixedKeys({"WRITE_KEY": "website"}), port=8321):
         yield sink
     sink.close()
 

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from doorstep.errors import StoreError
 from doorstep.ingest.records import Event
 from doorstep.server import Settings
 from doorstep.server.segment_api import segment_api
@@ -117,6 +118,21 @@ def test_strangers_are_refused(
     assert error(answered) == (401, code)
     assert answered.headers["www-authenticate"] == "Bearer"
     assert (sink.arrivals(), sink.rejects()) == ([], [])
+
+
+class LockedKeys:
+    """A store of keys that cannot be read just now."""
+
+    def verify(self, key: str) -> str | None:
+        raise StoreError("locked", f"the store is locked; {len(key)} letters were not looked at. Send again later.")
+
+
+def test_trouble_that_is_not_the_senders_is_no_reason_to_give_up(sink: SqliteSink) -> None:
+    """SDKs drop what is answered with 400, and send again after a 503."""
+    with running(sink, keys=LockedKeys()) as address:
+        answered = post(address, "/v1/track", json=CALL)
+    assert error(answered) == (503, "locked")
+    assert answered.headers["retry-after"] == "5"
 
 
 @pytest.mark.parametrize(

@@ -19,21 +19,23 @@ _TOLD: Final[Mapping[str, tuple[str, ...]]] = {
     "referrer": ("type", "name", "url", "link"),
     "screen": ("width", "height", "density"),
 }
-_PLAIN: Final = (("locale", "locale"), ("timezone", "timezone"), ("userAgent", "user_agent"))
+_NAMES: Final = {part: tuple((name, f"context_{part}_{name}") for name in names) for part, names in _TOLD.items()}
+_PLAIN: Final = {"locale": "context_locale", "timezone": "context_timezone", "userAgent": "context_user_agent"}
 
 
 def told_by(context: Mapping[str, Json], *, keep_ip: bool) -> dict[str, Json]:
     """Properties such as ``context_page_url`` and ``context_os_name``; only what is there and no object."""
     found: dict[str, Json] = {}
-    for part, names in _TOLD.items():
-        inside = context.get(part)
-        if isinstance(inside, dict):
-            found |= {f"context_{part}_{name}": inside[name] for name in names if _told(inside.get(name))}
-    found |= {f"context_{ours}": context[theirs] for theirs, ours in _PLAIN if _told(context.get(theirs))}
-    if keep_ip and _told(context.get("ip")):
-        found["context_ip"] = context["ip"]
+    for part, told in context.items():
+        if isinstance(told, dict):
+            for theirs, ours in _NAMES.get(part, ()):
+                value = told.get(theirs)
+                if value is not None and not isinstance(value, dict | list):
+                    found[ours] = value
+        elif told is None or isinstance(told, list):
+            continue
+        elif part in _PLAIN:
+            found[_PLAIN[part]] = told
+        elif part == "ip" and keep_ip:
+            found["context_ip"] = told
     return found
-
-
-def _told(value: Json) -> bool:
-    return value is not None and not isinstance(value, dict | list)

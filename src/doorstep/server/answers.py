@@ -9,7 +9,7 @@ from typing import Final
 import orjson
 from starlette.responses import Response
 
-from doorstep.errors import DoorstepError, StoreError
+from doorstep.errors import DeliveryError, DoorstepError
 from doorstep.ingest.sink import Busy
 
 STATUS: Final[Mapping[str, int]] = {
@@ -24,7 +24,7 @@ STATUS: Final[Mapping[str, int]] = {
     "unsupported-encoding": 415,
     "internal": 500,
 }
-"""By code; every other code of a request that is wrong is 400, `Busy` 429, any other store error 503."""
+"""By code; every other code of a request that is wrong is 400."""
 _RETRY: Final = 5.0
 
 
@@ -42,10 +42,10 @@ def refusal(code: str, message: str, status: int | None = None, headers: Mapping
 
 
 def refused(error: DoorstepError) -> Response:
-    """The answer to a request that is not taken."""
-    if isinstance(error, Busy | StoreError):
-        wait = error.retry_after if isinstance(error, Busy) else _RETRY
-        headers = {"Retry-After": str(max(1, math.ceil(wait)))}
-        return refusal(error.code, error.message, 429 if isinstance(error, Busy) else 503, headers)
-    headers = {"WWW-Authenticate": "Bearer"} if STATUS.get(error.code) == 401 else {}
-    return refusal(error.code, error.message, headers=headers)
+    """The answer to a request that is not taken. What is not the sender's fault is 429 or 503: it should come again."""
+    if isinstance(error, DeliveryError):
+        headers = {"WWW-Authenticate": "Bearer"} if STATUS.get(error.code) == 401 else {}
+        return refusal(error.code, error.message, headers=headers)
+    wait = error.retry_after if isinstance(error, Busy) else _RETRY
+    headers = {"Retry-After": str(max(1, math.ceil(wait)))}
+    return refusal(error.code, error.message, 429 if isinstance(error, Busy) else 503, headers)
