@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import pytest
 
 from doorstep.errors import DeliveryError
@@ -191,6 +192,17 @@ def test_a_batch_gives_its_time_of_sending_and_its_context_to_its_calls() -> Non
 def test_a_call_that_cannot_be_kept_says_why(code: str, kind: str, call: dict[str, Any]) -> None:
     """Each reason has its code."""
     assert why(kind, **call) == code
+
+
+@pytest.mark.parametrize("kind", ["track", None])
+def test_a_call_may_be_as_large_as_is_said(kind: str | None) -> None:
+    """32 KB as it was sent, alone or in a batch; one byte more is too much."""
+    call = {"type": "track", "event": "e", "userId": "u", "properties": {"x": ""}}
+    room = 32 * 1024 - len(orjson.dumps(call))
+    for size, rejected in ((room, 0), (room + 1, 1)):
+        sent: Any = {**call, "properties": {"x": "y" * size}}
+        body = sent if kind else {"batch": [sent], "sentAt": AT_NOON, "context": {"locale": "de"}}
+        assert len(reading(body, kind).rejected) == rejected
 
 
 def test_bad_calls_cost_only_themselves() -> None:

@@ -187,3 +187,12 @@ def test_a_shutdown_in_order_keeps_what_was_taken(sink: SqliteSink) -> None:
             threading.Timer(0.3, sink.gate.set).start()
         assert [one.result().status_code for one in sent] == [200] * 8
     assert len(sink.arrivals()) == 40
+
+
+def test_a_clock_that_jumps_back_loses_nothing(sink: SqliteSink) -> None:
+    """Receipt is what the clock says then, and is no reason to think that something came before."""
+    times = iter([1_772_366_400_000_000, 1_772_366_300_000_000, 1_772_366_300_000_000])
+    with running(sink, clock=lambda: next(times)) as address:
+        for n in range(3):
+            assert post(address, "/v1/batch", json=batch(2, first=2 * n)).status_code == 200
+    assert [arrival.received_at - 1_772_366_400_000_000 for arrival in sink.arrivals()] == 4 * [-100_000_000] + 2 * [0]

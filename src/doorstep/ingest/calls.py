@@ -68,8 +68,10 @@ Read = Callable[[Call, Delivery, int], Arrival]
 """One call and its place in the batch, read; raises `Unfit`."""
 
 
-def read_each(calls: Sequence[Json], delivery: Delivery, read: Read) -> Reading:
-    """Every call for itself. Raises DeliveryError ``too-many-calls``."""
+def read_each(calls: Sequence[Json], delivery: Delivery, alone: Callable[[Call], Call], read: Read) -> Reading:
+    """Every call for itself. ``alone`` makes of a call what it would be without its batch, so that a reject can be read
+    again. Raises DeliveryError ``too-many-calls``.
+    """
     if len(calls) > delivery.rules.batch_calls:
         raise DeliveryError(
             "too-many-calls",
@@ -79,13 +81,15 @@ def read_each(calls: Sequence[Json], delivery: Delivery, read: Read) -> Reading:
     rejected: list[Rejected] = []
     places: list[int] = []
     for place, call in enumerate(calls):
+        whole: Json = call
         try:
             if not isinstance(call, dict):
                 raise Unfit("not-an-object", "a call is a JSON object. Send one for each event.")
+            whole = dict(alone(call))
             _check_size(call, delivery.rules.event_bytes)
-            arrivals.append(read(call, delivery, place))
+            arrivals.append(read(whole, delivery, place))
         except Unfit as why:
-            rejected.append(Rejected(why.code, why.message, delivery.received_at, delivery.source, _text(call)))
+            rejected.append(Rejected(why.code, why.message, delivery.received_at, delivery.source, _text(whole)))
             places.append(place)
     return Reading(tuple(arrivals), tuple(rejected), tuple(places))
 

@@ -44,13 +44,11 @@ def read(body: Json, *, received_at: int, source: str, rules: Rules) -> Reading:
     if not isinstance(calls, list):
         raise DeliveryError("no-batch", 'the body has no list of events. Send {"api_key": ..., "batch": [...]}.')
     delivery = Delivery(received_at, source, sent_at(envelope.get("sent_at")), rules)
-    return read_each([_alone(call, envelope) for call in calls], delivery, _read_call)
+    return read_each(calls, delivery, lambda call: _alone(call, envelope), _read_call)
 
 
-def _alone(call: Json, envelope: Call) -> Json:
-    """The event as it would be without its batch, and without the key, so that a rejected one can be read again."""
-    if not isinstance(call, dict):
-        return call
+def _alone(call: Call, envelope: Call) -> Call:
+    """The event with what its batch says of it, and without the key."""
     whole = {name: value for name, value in call.items() if name not in {"api_key", "token", "type"}}
     if "sent_at" in envelope:
         whole.setdefault("sent_at", envelope["sent_at"])

@@ -37,22 +37,20 @@ def read(body: Json, *, kind: str | None, received_at: int, source: str, rules: 
     """A body sent to ``/v1/<kind>``, or to ``/v1/batch`` when ``kind`` is None. Raises DeliveryError."""
     if not isinstance(body, dict):
         raise DeliveryError("not-an-object", "the body is not a JSON object. Send one call, or {batch: [...]}.")
-    calls: Json = [{**body, "type": kind}] if kind else body.get("batch")
+    calls: Json = [body] if kind else body.get("batch")
     if not isinstance(calls, list):
         raise DeliveryError("no-batch", 'the body has no list of calls. Send {"batch": [{"type": "track", ...}]}.')
     delivery = Delivery(received_at, source, sent_at(body.get("sentAt")), rules)
-    return read_each([_alone(call, body) for call in calls], delivery, _read_call)
+    return read_each(calls, delivery, lambda call: _alone(call, body, kind), _read_call)
 
 
-def _alone(call: Json, body: Call) -> Json:
-    """The call as it would be without its batch, and without the key, so that a rejected one can be read again."""
-    if not isinstance(call, dict):
-        return call
+def _alone(call: Call, body: Call, kind: str | None) -> Call:
+    """The call with what its batch and its address say of it, and without the key."""
     whole = {name: value for name, value in call.items() if name != "writeKey"}
     if isinstance(shared := body.get("context"), dict) and call is not body:
         own = call.get("context")
         whole["context"] = shared | own if isinstance(own, dict) else shared
-    whole.setdefault("type", None)  # by which `read_again` knows it for Segment's
+    whole["type"] = kind or call.get("type")  # also how `read_again` knows it for Segment's
     if "sentAt" in body:
         whole.setdefault("sentAt", body["sentAt"])
     return whole
