@@ -38,11 +38,10 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What holds for all calls that came together; ``sent_at`` is when the sender's clock says it sent them."""
+    """What holds for all calls that came together."""
 
     received_at: int
     source: str
-    sent_at: int | None
     rules: Rules
 
 
@@ -188,6 +187,12 @@ def sent_at(value: Json) -> int | None:
 def _instant_sent(value: str) -> int | None:
     """Kept, since all calls of a batch have the same."""
     return instant(value)
+
+
+def pass_on(sent: Json, name: str, call: dict[str, Json]) -> None:
+    """Gives a call its batch's time of sending under ``name``, unless it has a readable one of its own."""
+    if sent is not None and sent_at(call.get(name)) is None:
+        call[name] = sent
 
 
 def corrected(said: int, sent: int | None, received_at: int) -> int:

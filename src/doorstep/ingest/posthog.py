@@ -25,6 +25,7 @@ from doorstep.ingest.calls import (
     mapping,
     message_id,
     moment,
+    pass_on,
     read_each,
     sent_at,
 )
@@ -43,15 +44,14 @@ def read(body: Json, *, received_at: int, source: str, rules: Rules) -> Reading:
     calls: Json = envelope.get("batch", [body]) if isinstance(body, dict) else body
     if not isinstance(calls, list):
         raise DeliveryError("no-batch", 'the body has no list of events. Send {"api_key": ..., "batch": [...]}.')
-    delivery = Delivery(received_at, source, sent_at(envelope.get("sent_at")), rules)
+    delivery = Delivery(received_at, source, rules)
     return read_each(calls, delivery, lambda call: _alone(call, envelope), _read_call)
 
 
 def _alone(call: Call, envelope: Call) -> Call:
     """The event with what its batch says of it, and without the key."""
     whole = {name: value for name, value in call.items() if name not in {"api_key", "token", "type"}}
-    if "sent_at" in envelope:
-        whole.setdefault("sent_at", envelope["sent_at"])
+    pass_on(envelope.get("sent_at"), "sent_at", whole)
     return whole
 
 
@@ -125,7 +125,7 @@ class _Said:
 def _time(call: Call, properties: Call, delivery: Delivery) -> int:
     said = moment(call, "timestamp")
     if said is not None:
-        sent = None if properties.get("$ignore_sent_at") is True else sent_at(call.get("sent_at")) or delivery.sent_at
+        sent = None if properties.get("$ignore_sent_at") is True else sent_at(call.get("sent_at"))
         return corrected(said, sent, delivery.received_at)
     offset = call.get("offset")
     if isinstance(offset, int | float) and not isinstance(offset, bool):

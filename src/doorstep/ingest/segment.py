@@ -22,6 +22,7 @@ from doorstep.ingest.calls import (
     mapping,
     message_id,
     moment,
+    pass_on,
     read_each,
     sent_at,
 )
@@ -40,7 +41,7 @@ def read(body: Json, *, kind: str | None, received_at: int, source: str, rules: 
     calls: Json = [body] if kind else body.get("batch")
     if not isinstance(calls, list):
         raise DeliveryError("no-batch", 'the body has no list of calls. Send {"batch": [{"type": "track", ...}]}.')
-    delivery = Delivery(received_at, source, sent_at(body.get("sentAt")), rules)
+    delivery = Delivery(received_at, source, rules)
     return read_each(calls, delivery, lambda call: _alone(call, body, kind), _read_call)
 
 
@@ -51,8 +52,7 @@ def _alone(call: Call, body: Call, kind: str | None) -> Call:
         own = call.get("context")
         whole["context"] = shared | own if isinstance(own, dict) else shared
     whole["type"] = kind or call.get("type")  # also how `read_again` knows it for Segment's
-    if "sentAt" in body:
-        whole.setdefault("sentAt", body["sentAt"])
+    pass_on(body.get("sentAt"), "sentAt", whole)
     return whole
 
 
@@ -106,7 +106,7 @@ def _time(call: Call, delivery: Delivery) -> int:
     said = original if timestamp is None else timestamp
     if said is None:
         return delivery.received_at
-    return corrected(said, sent_at(call.get("sentAt")) or delivery.sent_at, delivery.received_at)
+    return corrected(said, sent_at(call.get("sentAt")), delivery.received_at)
 
 
 def _track(said: _Said) -> tuple[Record, ...]:
