@@ -42,12 +42,11 @@ def running(
     *,
     keys: Keys | None = None,
     clock: Callable[[], int] = now,
-    port: int = 0,
 ) -> Iterator[str]:
     """The address of a server that keeps in ``sink``; it is shut down in order afterwards."""
     app = create_app(sink, keys or FixedKeys({KEY: SOURCE}), settings or Settings(), clock)
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False, timeout_graceful_shutdown=10))
-    with listen("127.0.0.1", port) as listener:
+    with listen("127.0.0.1", 0) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
