@@ -20,7 +20,9 @@ MAY_IMPORT = {
     "funnels": {"errors", "definitions", "matching", "rows", "stitching", "engines"},
     "drift": {"errors", "definitions", "rows", "engines", "funnels"},
     "demo": {"errors"},
-    "cli": {"errors", "definitions", "matching", "rows", "engines", "funnels", "drift", "demo"},
+    "ingest": {"errors", "rows"},
+    "server": {"errors", "ingest"},
+    "cli": {"errors", "definitions", "matching", "rows", "engines", "funnels", "drift", "demo", "ingest", "server"},
 }
 
 

@@ -3,7 +3,8 @@
 ``console`` blocks: lines after ``$`` are run; ``# exit N`` says that another exit code than 0 is meant; output that is
 shown must come (``...`` stands for anything). ``python`` blocks of a page run in one module. ``yaml`` blocks with a
 ``rule`` are timelines, of rows or of what was ``said`` about ids; others are definitions and must load. ``sh`` blocks
-are the README's commands, run by `.ci/run`.
+are the README's commands, run by `.ci/run`. ``js`` blocks run in Node, with the SDKs that `make test` installs. The
+page on sending events has a server to send to.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import doctest
 import os
 import re
 import runpy
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,11 +26,14 @@ import yaml
 import doorstep
 from doorstep.demo import write
 from said import hold
+from servers import FixedKeys, running
+from sinks import SqliteSink
 from timelines import case_from, told
 from walks import by_kernel
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SAID = "http://127.0.0.1:8321"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -85,12 +90,36 @@ def _run_yaml(block: str) -> None:
         assert [one.message for one in results if not one.passed] == []
 
 
+def _run_js(block: str, place: Path) -> None:
+    node, sdks = shutil.which("node"), ROOT / "tests" / "server" / "node" / "node_modules"
+    if node is None or not sdks.is_dir():
+        assert "CI" not in os.environ
+        return
+    environment = {**os.environ, "NODE_PATH": str(sdks)}
+    subprocess.run([node, "-e", block], cwd=place, env=environment, check=True, timeout=60)
+
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[SqliteSink, str] | None]:
+    """What the page on sending events sends to, and where it is in place of `SAID`."""
+    if request.node.callspec.params["page"].name != "sending-events.md":
+        yield None
+        return
+    sink = SqliteSink(tmp_path / "kept.sqlite")
+    with running(sink, keys=FixedKeys({"WRITE_KEY": "website"})) as address:
+        yield sink, address
+    sink.close()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_code_block_of_a_page_works(page: Path, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_code_block_of_a_page_works(
+    page: Path, place: Path, monkeypatch: pytest.MonkeyPatch, server: tuple[SqliteSink, str] | None
+) -> None:
     """A reader who types what the page says sees what the page says."""
     monkeypatch.chdir(place)
     names: dict[str, Any] = {}
-    for language, block in BLOCK.findall(page.read_text("utf-8")):
+    text = page.read_text("utf-8")
+    for language, block in BLOCK.findall(text if server is None else text.replace(SAID, server[1])):
         match language:
             case "console":
                 _run_console(block, place)
@@ -98,10 +127,16 @@ def test_every_code_block_of_a_page_works(page: Path, place: Path, monkeypatch: 
                 exec(compile(block, str(page), "exec"), names)
             case "yaml":
                 _run_yaml(block)
+            case "js":
+                _run_js(block, place)
             case "sh":
                 assert set(block.split("\n")) - {""} <= {"make run", "make test"}
             case _:
                 assert language == "text"
+    if server is not None:
+        placed = [event.event for event in server[0].events()]
+        assert placed in (["Order Placed"] * 5, ["Order Placed"] * 8)  # three of them from Node, where that is
+        assert [one.code for one in server[0].rejects()] == ["no-identity"]
 
 
 def test_links_between_pages_lead_somewhere() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-Json: TypeAlias = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 
 Holder = Literal["user", "account"]
 """Who has a trait."""
@@ -71,7 +71,7 @@ Record: TypeAlias = Event | Traits | Identify | Alias | Member
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One accepted call. ``message_id`` (never empty) is kept for ever: a second arrival of the same one adds nothing."""
+    """One accepted call. ``message_id`` (never empty) is kept for ever: a second arrival of the same adds nothing."""
 
     message_id: str
     received_at: int
