@@ -17,8 +17,9 @@ MAY_IMPORT = {
     "rows": {"errors", "definitions"},
     "engines": {"errors", "definitions", "matching", "rows"},
     "funnels": {"errors", "definitions", "matching", "rows", "engines"},
+    "registry": {"errors", "definitions", "funnels"},
     "demo": {"errors"},
-    "cli": {"errors", "definitions", "matching", "rows", "engines", "funnels", "demo"},
+    "cli": {"errors", "definitions", "matching", "rows", "engines", "funnels", "registry", "demo"},
 }
 
 

@@ -1,0 +1,29 @@
+"""What is remembered: published versions of definitions, freezes, frozen runs and write keys."""
+
+from doorstep.registry.drafts import Draft, draft, files_in
+from doorstep.registry.keys import WriteKeys
+from doorstep.registry.records import Freeze, FrozenRun, NewKey, Publication, RunBounds, Version, WriteKey
+from doorstep.registry.references import Reference, definition, reference
+from doorstep.registry.registry import Clock, Registry, open_registry
+from doorstep.registry.runs import FrozenRuns
+
+__all__ = [
+    "Clock",
+    "Draft",
+    "Freeze",
+    "FrozenRun",
+    "FrozenRuns",
+    "NewKey",
+    "Publication",
+    "Reference",
+    "Registry",
+    "RunBounds",
+    "Version",
+    "WriteKey",
+    "WriteKeys",
+    "definition",
+    "draft",
+    "files_in",
+    "open_registry",
+    "reference",
+]
