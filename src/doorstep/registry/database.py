@@ -5,6 +5,7 @@ Reads see one state. A write is a function of a session that is done again when 
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from doorstep.errors import RegistryError
@@ -29,6 +30,7 @@ PATIENCE: Final = 20
 """Seconds to wait for a lock or a connection."""
 
 TRIES: Final = 8
+_TRIES_TO_SWITCH: Final = 400
 VERSION_TABLE: Final = "doorstep_schema"
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _WRITES: Final = "doorstep_writes"
@@ -78,12 +80,16 @@ def open_database(place: Path | str, *, create: bool) -> Database:
     RegistryError: ``no-registry``, ``registry-newer``, ``registry-unusable``, ``registry-busy``, ``bad-address``.
     """
     url = _address(place, create=create)
-    name = url.database or "" if _is_sqlite(url) else url.render_as_string(hide_password=True)
+    name = str(url.database) if _is_sqlite(url) else url.set(drivername="postgresql").render_as_string()
     engine = _engine(url)
-    with _told(name):
-        if _is_sqlite(url):
-            _write_ahead(engine)
-        _bring_up_to_date(engine, name)
+    try:
+        with _told(name):
+            if _is_sqlite(url):
+                _write_ahead(engine)
+            _bring_up_to_date(engine, name)
+    except RegistryError:
+        engine.dispose()
+        raise
     return Database(engine, name)
 
 
@@ -91,7 +97,7 @@ def _address(place: Path | str, *, create: bool) -> URL:
     if isinstance(place, str) and "://" in place:
         try:
             url = make_url(place.replace("postgres://", "postgresql://", 1))
-        except ArgumentError:
+        except (ArgumentError, ValueError):
             raise _bad_address() from None
         if url.get_backend_name() == "postgresql":
             return url.set(drivername="postgresql+psycopg")
@@ -140,17 +146,17 @@ def _engine(url: URL) -> Engine:
 
 def _write_ahead(engine: Engine) -> None:
     """Lets readers read while one writes. Changing to it does not wait for others by itself."""
-    for attempt in range(PATIENCE * 20):
+    for tries_left in reversed(range(_TRIES_TO_SWITCH)):
         connection = engine.raw_connection()
         try:
             connection.cursor().execute("PRAGMA journal_mode = WAL")
             return
-        except engine.dialect.loaded_dbapi.OperationalError as error:
-            if "locked" not in str(error) or attempt == PATIENCE * 20 - 1:
-                raise OperationalError("PRAGMA journal_mode", None, error) from None
-            time.sleep(0.05)
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or not tries_left:
+                raise
         finally:
             connection.close()
+        time.sleep(0.05)
 
 
 def _bring_up_to_date(engine: Engine, name: str) -> None:
@@ -186,8 +192,9 @@ def _told(name: str) -> Iterator[None]:
         yield
     except IntegrityError:
         raise
-    except DBAPIError as error:
-        reason = str(error.orig).strip().splitlines()[0].rstrip(".") if error.orig else type(error).__name__
+    except (DBAPIError, sqlite3.Error) as error:
+        said = str(error.orig if isinstance(error, DBAPIError) else error).strip()
+        reason = said.splitlines()[0].rstrip(".") if said else type(error).__name__
         if "locked" in reason:
             message = f"{name} was locked by another process for {PATIENCE} seconds. Try again."
             raise RegistryError("registry-busy", message) from None
