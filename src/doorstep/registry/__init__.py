@@ -1,6 +1,7 @@
 """What is remembered: published versions of definitions, freezes, frozen runs and write keys."""
 
-from doorstep.registry.drafts import Draft, draft, files_in
+from doorstep.registry.batches import Outcome, publish_files
+from doorstep.registry.drafts import Draft, draft
 from doorstep.registry.keys import WriteKeys
 from doorstep.registry.records import Freeze, FrozenRun, NewKey, Publication, RunBounds, Version, WriteKey
 from doorstep.registry.references import Reference, definition, reference
@@ -14,6 +15,7 @@ __all__ = [
     "FrozenRun",
     "FrozenRuns",
     "NewKey",
+    "Outcome",
     "Publication",
     "Reference",
     "Registry",
@@ -23,7 +25,7 @@ __all__ = [
     "WriteKeys",
     "definition",
     "draft",
-    "files_in",
     "open_registry",
+    "publish_files",
     "reference",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -10,6 +11,7 @@ from doorstep.definitions.difference import Change
 from doorstep.definitions.funnel import Funnel
 from doorstep.definitions.identity import definition_hash, text_hash
 from doorstep.definitions.reading import load_text
+from doorstep.definitions.yaml_writing import to_yaml
 from doorstep.errors import RegistryError
 
 Form = Literal["yaml", "json"]
@@ -45,6 +47,10 @@ class Version:
             message = f"{self} is not what was published: its text does not have the hash kept beside it."
             raise RegistryError("damaged-version", f"{message} Restore the database from a backup.")
         return funnel
+
+    def yaml(self) -> str:
+        """What was published, as YAML: to the letter, unless it was JSON; then under its name too."""
+        return self.text if self.form == "yaml" else to_yaml({"funnel": self.name, **json.loads(self.text)})
 
 
 @dataclass(frozen=True, slots=True)

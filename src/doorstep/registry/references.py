@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from doorstep.definitions.funnel import Funnel
-from doorstep.definitions.reading import load
+from doorstep.definitions.reading import ENDINGS, load
 from doorstep.errors import RegistryError
 from doorstep.registry.registry import Clock, open_registry
 
@@ -41,8 +41,8 @@ def definition(named: Path | str, place: Path | str, clock: Clock, *, bare: bool
     """
     text = str(named)
     path = Path(named)
-    published = "@" in text or (bare and _REFERENCE.fullmatch(text) is not None)
-    if path.exists() or not published:
+    sounds_so = "@" in text if not bare else "@" in text or _REFERENCE.fullmatch(text) is not None
+    if path.exists() or path.suffix in ENDINGS or path.name != text or not sounds_so:
         return load(path)
     wanted = reference(text)
     with open_registry(place, clock, create=False) as registry:
