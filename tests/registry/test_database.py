@@ -5,10 +5,13 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -20,6 +23,7 @@ from doorstep.errors import RegistryError
 from doorstep.registry import Registry, database, open_registry
 from doorstep.registry.database import FILE, VERSION_TABLE
 from doorstep.registry.tables import Tables
+from postgres import Server
 from registry.conftest import Ticking
 from registry.documents import signup
 
@@ -126,6 +130,18 @@ def test_a_writer_waits_for_another_and_then_says_so(
         assert registry.publish(signup(), by="ada").published
 
 
+def test_a_registry_stays_where_it_was_opened(tmp_path: Path, clock: Ticking, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when the process goes elsewhere."""
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with open_registry("data", clock) as registry:
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        registry.publish(signup(), by="ada")
+        with ThreadPoolExecutor(4) as threads:
+            assert set(threads.map(lambda _: len(registry.names()), range(20))) == {1}
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
 def test_what_is_no_database_is_told(tmp_path: Path, clock: Ticking) -> None:
     """A file of something else, a file where the directory should be, a directory without a registry."""
     (tmp_path / FILE).write_text("this is not a database, and is long enough to be looked at" * 10, "utf-8")
@@ -209,7 +225,7 @@ def test_a_freeze_among_publishers_holds_the_version_it_names(place: Path | str,
     with open_registry(place, clock) as registry:
         registry.publish(signup("1d"), by="ada")
         tests = Path(__file__).parent.parent
-        command_line = [sys.executable, "-c", AT_ONCE, str(place), "0", "400"]
+        command_line = [sys.executable, "-c", AT_ONCE, str(place), "0", "3000"]
         running = subprocess.Popen(
             command_line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tests
         )
@@ -223,4 +239,21 @@ def test_a_freeze_among_publishers_holds_the_version_it_names(place: Path | str,
         _, errors = running.communicate(timeout=60)
         assert running.returncode == 1
         assert "was frozen by eve: experiment" in errors
-        assert held.version == registry.version("signup").number < 402
+        assert held.version == registry.version("signup").number < 3001
+
+
+def test_a_publication_that_lost_a_race_is_done_again(server: Server, clock: Ticking) -> None:
+    """A name that two processes make at once: the one that must wait sees what the other wrote, and comes after it."""
+    place = server.database()
+    with open_registry(place, clock) as registry, psycopg.connect(place) as other:
+        other.execute("INSERT INTO definitions VALUES ('signup', 1)")
+        with ThreadPoolExecutor(1) as threads:
+            waiting = threads.submit(registry.publish, signup(), by="ada")
+            blocked = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            with psycopg.connect(place, autocommit=True) as watching:
+                while watching.execute(blocked).fetchone() != (1,):
+                    assert not waiting.done()
+                    time.sleep(0.01)
+            other.commit()
+            assert waiting.result().published
+        assert [one.number for one in registry.versions("signup")] == [1]

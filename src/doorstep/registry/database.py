@@ -113,7 +113,7 @@ def _address(place: Path | str, *, create: bool) -> URL:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RegistryError("registry-unusable", f"{file.parent} cannot be made: {error.strerror}.") from None
-    return URL.create("sqlite", database=str(file))
+    return URL.create("sqlite", database=str(file.absolute()))
 
 
 def _bad_address() -> RegistryError:

@@ -111,9 +111,8 @@ class Registry:
         """The latest version of every name, by name."""
         latest = select(VersionRow.name, func.max(VersionRow.number)).group_by(VersionRow.name)
         with self._database.reading() as session:
-            rows = session.execute(latest.order_by(VersionRow.name)).all()
-            found = [session.get_one(VersionRow, (name, number)) for name, number in rows]
-            return tuple(_version(row) for row in found)
+            found = [session.get_one(VersionRow, tuple(key)) for key in session.execute(latest)]
+            return tuple(sorted(map(_version, found), key=lambda one: one.name))
 
     def versions(self, name: str) -> tuple[Version, ...]:
         """Every version of a name, oldest first; RegistryError ``no-such-definition``."""
