@@ -116,9 +116,9 @@ class _Counting:
             if not _same(old, new):
                 yield self.change("reentry", "reentry", _reentry, (old, raw))
         elif len(old) == len(new) == 1:
-            for key in old[0]:
-                if not _same(old[0][key], new[0][key]):
-                    parts = old[0][key], raw[0][key]
+            for key in dict.fromkeys([*old[0], *new[0]]):
+                if not _same(old[0].get(key), new[0].get(key)):
+                    parts = old[0].get(key), raw[0].get(key)
                     yield self.change("reentry", f"reentry: {key}", Spoken.reentry_field, parts, key)
         else:
             yield from self.of_list("reentry", "reentry rule", (self.old, self.new, self.raw), Spoken.reentry, _never)

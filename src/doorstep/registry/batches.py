@@ -35,9 +35,10 @@ def publish_files(
 
     RegistryError ``nothing-to-publish`` when there is no file.
     """
-    files = files_in(paths)
+    given = tuple(paths)
+    files = files_in(given)
     if not files:
-        listed = ", ".join(map(str, paths))
+        listed = ", ".join(map(str, given))
         raise RegistryError("nothing-to-publish", f"{listed} holds no file that ends in .yaml, .yml or .json.")
     drafts: dict[Path, Draft] = {}
     failed: dict[Path, DoorstepError] = {}
