@@ -18,7 +18,8 @@ from rich.text import Text
 from typer.exceptions import TyperException
 
 from doorstep.cli import keys, publishing, screens, terminal
-from doorstep.cli.options import DATA, AsJson, Data, definition
+from doorstep.cli.options import AsJson
+from doorstep.cli.published import DATA, Data, definition
 from doorstep.errors import DefinitionError, DoorstepError, Issue, RunError
 
 app: Final = typer.Typer(

@@ -9,7 +9,8 @@ import typer
 
 from doorstep.cli import publishing_screens as screens
 from doorstep.cli import terminal
-from doorstep.cli.options import DATA, AsJson, Data, opened
+from doorstep.cli.options import AsJson
+from doorstep.cli.published import DATA, Data, opened
 
 if TYPE_CHECKING:
     from doorstep.registry import WriteKey

@@ -10,7 +10,8 @@ import typer
 
 from doorstep.cli import publishing_screens as screens
 from doorstep.cli import terminal
-from doorstep.cli.options import DATA, AsJson, By, Data, clock, opened, place, who
+from doorstep.cli.options import AsJson
+from doorstep.cli.published import DATA, By, Data, clock, opened, place, who
 from doorstep.errors import DefinitionError, RegistryError
 
 if TYPE_CHECKING:
