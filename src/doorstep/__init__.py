@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from doorstep.definitions import Funnel, load
-    from doorstep.errors import DefinitionError, DoorstepError, Issue, RunError, SourceError
+    from doorstep.errors import DefinitionError, DoorstepError, Issue, RegistryError, RunError, SourceError
     from doorstep.funnels.examples import ExampleResult, run_examples
     from doorstep.funnels.explain import Story, explain
     from doorstep.funnels.result import FunnelResult
@@ -22,6 +22,7 @@ __all__ = [
     "Funnel",
     "FunnelResult",
     "Issue",
+    "RegistryError",
     "RunError",
     "SourceError",
     "Story",
@@ -33,7 +34,7 @@ __all__ = [
 
 _ROOMS = {
     "doorstep.definitions": ("Funnel", "load"),
-    "doorstep.errors": ("DefinitionError", "DoorstepError", "Issue", "RunError", "SourceError"),
+    "doorstep.errors": ("DefinitionError", "DoorstepError", "Issue", "RegistryError", "RunError", "SourceError"),
     "doorstep.funnels.examples": ("ExampleResult", "run_examples"),
     "doorstep.funnels.explain": ("Story", "explain"),
     "doorstep.funnels.result": ("FunnelResult",),

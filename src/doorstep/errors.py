@@ -5,7 +5,8 @@
     ├── SourceError        the rows cannot be read as events
     ├── RunError           the definition and the rows are fine, but not together, or not within the limits given
     ├── StoreError         what is kept cannot be read or written: no such lake, a full disk, another process in the way
-    └── DeliveryError      what a sender delivers cannot be taken as a whole: no JSON, too large, no known key
+    ├── DeliveryError      what a sender delivers cannot be taken as a whole: no JSON, too large, no known key
+    └── RegistryError      the registry refuses, lacks what was asked for, or cannot be used
 
 A message says what is wrong, where, and the mend. Codes never change their meaning.
 """
@@ -80,6 +81,10 @@ class StoreError(DoorstepError):
 
 class DeliveryError(DoorstepError):
     """What a sender delivers cannot be taken as a whole: no JSON, too large, no known key."""
+
+
+class RegistryError(DoorstepError):
+    """The registry refuses (examples fail, a freeze), lacks what was asked for, or its database cannot be used."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -17,7 +17,9 @@ from pydantic import ByteSize, TypeAdapter, ValidationError
 from rich.text import Text
 from typer.exceptions import TyperException
 
-from doorstep.cli import screens, terminal
+from doorstep.cli import keys, publishing, screens, terminal
+from doorstep.cli.options import AsJson
+from doorstep.cli.published import DATA, Data, definition
 from doorstep.errors import DefinitionError, DoorstepError, Issue, RunError
 
 app: Final = typer.Typer(
@@ -29,7 +31,9 @@ app: Final = typer.Typer(
     rich_markup_mode=None,
 )
 
-File = Annotated[Path, typer.Argument(help="The definition: YAML or JSON.", show_default=False)]
+File = Annotated[
+    Path, typer.Argument(help="The definition: YAML, JSON, or a published one as name@version.", show_default=False)
+]
 Events = Annotated[
     list[str],
     typer.Option("--events", help="Event files or globs: Parquet, CSV, JSON lines, gzip too.", show_default=False),
@@ -48,7 +52,6 @@ Map = Annotated[
     list[str] | None,
     typer.Option("--map", help="Our name = theirs, such as user_id=uid; may be repeated.", show_default=False),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document.")]
 
 
 def columns_of(pairs: list[str] | None) -> dict[str, str]:
@@ -94,6 +97,7 @@ def run(
     memory: Annotated[
         str | None, typer.Option(help="Memory limit, such as 2GB; more data than that goes to disk.")
     ] = None,
+    data: Data = DATA,
     as_json: AsJson = False,
 ) -> None:
     """Count a funnel over event files."""
@@ -103,7 +107,7 @@ def run(
         raise RunError("bad-attempts", f"--attempts {str(attempts)!r} should end in .parquet or .csv.")
     with terminal.progress() as told:
         result = run_funnel(
-            file,
+            definition(file, data),
             events,
             since=since,
             until=until,
@@ -148,13 +152,14 @@ def explain(
     source_timezone: SourceTimezone = "UTC",
     first_time: FirstTime = False,
     map_: Map = None,
+    data: Data = DATA,
     as_json: AsJson = False,
 ) -> None:
     """Tell one unit's story: its attempts, the rows that served, and why others did not."""
     from doorstep.funnels.explain import explain as explain_unit
 
     told = explain_unit(
-        file,
+        definition(file, data),
         events,
         unit,
         since=since,
@@ -180,17 +185,17 @@ def check(
     ] = None,
     map_: Map = None,
     source_timezone: SourceTimezone = "UTC",
+    data: Data = DATA,
     as_json: AsJson = False,
 ) -> None:
     """Find errors, say every rule that is declared or defaulted, and point at what looks wrong."""
     from doorstep.definitions.checklist import checklist
     from doorstep.definitions.identity import definition_hash, text_hash
     from doorstep.definitions.lint import lint
-    from doorstep.definitions.reading import load
     from doorstep.funnels.data_check import check_against
 
     try:
-        funnel = load(file)
+        funnel = definition(file, data)
     except DefinitionError as error:
         if not as_json or any(issue.code in UNREADABLE for issue in error.issues):
             raise
@@ -229,15 +234,15 @@ def _issue(issue: Issue) -> dict[str, Any]:
 def describe(
     file: File,
     markdown: Annotated[bool, typer.Option("--markdown", help="As Markdown, for a tracking plan.")] = False,
+    data: Data = DATA,
     as_json: AsJson = False,
 ) -> None:
     """Say a definition in plain words and as a table."""
     from doorstep.definitions.identity import canonical, definition_hash
     from doorstep.definitions.prose import as_markdown
     from doorstep.definitions.prose import describe as in_words
-    from doorstep.definitions.reading import load
 
-    funnel = load(file)
+    funnel = definition(file, data)
     if as_json:
         terminal.show_json(
             {
@@ -254,12 +259,11 @@ def describe(
 
 
 @app.command()
-def test(file: File, as_json: AsJson = False) -> None:
+def test(file: File, data: Data = DATA, as_json: AsJson = False) -> None:
     """Run a definition's own examples."""
-    from doorstep.definitions.reading import load
     from doorstep.funnels.examples import run_examples
 
-    funnel = load(file)
+    funnel = definition(file, data)
     results = run_examples(funnel)
     ok = all(one.passed for one in results)
     if as_json:
@@ -298,7 +302,13 @@ def demo(
         terminal.say(f"events written to {path}")
 
 
+app.add_typer(publishing.app)
+app.add_typer(keys.app, name="keys")
+
 INTERRUPTED: Final = 130
+
+REFUSED: Final = frozenset({"examples-failed", "frozen", "not-frozen"})
+"""Codes of errors that are the answer no to a request that was in order."""
 
 
 def main() -> None:
@@ -329,8 +339,9 @@ def main() -> None:
 
 
 def _exit_code(error: DoorstepError) -> int:
-    """1 for a check that found errors, 2 for all else."""
-    return 1 if isinstance(error, DefinitionError) and sys.argv[1:2] == ["check"] and not _unreadable(error) else 2
+    """1 for a check that found errors and for what the registry refuses, 2 for all else."""
+    checked = isinstance(error, DefinitionError) and sys.argv[1:2] == ["check"] and not _unreadable(error)
+    return 1 if checked or error.code in REFUSED else 2
 
 
 def _unreadable(error: DefinitionError) -> bool:

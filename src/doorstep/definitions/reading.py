@@ -23,7 +23,8 @@ SEMANTICS: Final = 1
 
 MOST_ISSUES: Final = 200
 
-_ENDINGS: Final = (".yaml", ".yml", ".json")
+ENDINGS: Final = (".yaml", ".yml", ".json")
+"""How the names of files that hold definitions end."""
 
 
 def load(source: FilePath | str | Mapping[str, object], *, name: str | None = None) -> Funnel:
@@ -35,7 +36,14 @@ def load(source: FilePath | str | Mapping[str, object], *, name: str | None = No
     if isinstance(source, Mapping):
         return read(from_mapping(source, ""), name=name or "funnel")
     path = FilePath(source)
-    return read(_document(path), name=name or path.stem)
+    return load_text(text_of(path), file=str(path), name=name or path.stem)
+
+
+def load_text(text: str, *, file: str, name: str) -> Funnel:
+    """The funnel that a text defines. ``file`` tells the form (JSON where it ends in ``.json``) and stands in issues;
+    ``name`` is taken when the text has no ``funnel``.
+    """
+    return read(parse_json(text, file) if file.endswith(".json") else parse_yaml(text, file), name=name)
 
 
 def read(document: Document, *, name: str) -> Funnel:
@@ -79,22 +87,21 @@ def _in_order(document: Document, issues: Sequence[Issue]) -> list[Issue]:
     return listed
 
 
-def _document(path: FilePath) -> Document:
-    """The document in a file."""
+def text_of(path: FilePath) -> str:
+    """The text of a definition's file; DefinitionError when it cannot be read as text."""
     try:
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
     except FileNotFoundError:
         raise _unreadable("no-such-file", f"There is no file {path}.", _nearest_file(path)) from None
     except IsADirectoryError:
-        files = sorted(one.name for one in path.iterdir() if one.suffix in _ENDINGS)
+        files = sorted(one.name for one in path.iterdir() if one.suffix in ENDINGS)
         mend = f"Name one of the files in it: {', '.join(files[:5])}." if files else "Name a YAML or JSON file."
         raise _unreadable("is-a-directory", f"{path} is a folder.", mend) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise _unreadable("unreadable-file", f"{path} cannot be read: {reason}.") from None
-    text = decode(data, str(path))
-    return parse_json(text, str(path)) if path.suffix == ".json" else parse_yaml(text, str(path))
+    return decode(data, str(path))
 
 
 def _unreadable(code: str, message: str, mend: str | None = None) -> DefinitionError:
@@ -137,4 +144,4 @@ def _issue(document: Document, path: Path, violation: Violation) -> Issue:
     return Issue(violation.code, "error", violation.message, position, spell(path), violation.suggestion)
 
 
-__all__ = ["load", "read"]
+__all__ = ["ENDINGS", "load", "load_text", "read", "text_of"]

@@ -1,0 +1,59 @@
+"""Where published definitions are, which one is meant, who acts and when: options, and what they stand for."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from doorstep.definitions.reading import load
+from doorstep.errors import RegistryError
+
+if TYPE_CHECKING:
+    from doorstep.definitions.funnel import Funnel
+    from doorstep.registry import Registry
+
+DATA = Path("doorstep-data")
+
+Data = Annotated[
+    Path, typer.Option("--data", envvar="DOORSTEP_DATA", help="The directory in which published definitions are kept.")
+]
+By = Annotated[str | None, typer.Option("--by", help="Who does this; default: who you are on this machine.")]
+
+
+def place(data: Path) -> Path | str:
+    """Where the registry is: the database that DOORSTEP_DATABASE names, else the one in the data directory."""
+    return os.environ.get("DOORSTEP_DATABASE") or data
+
+
+def clock() -> int:
+    """Microseconds since 1970 UTC."""
+    return time.time_ns() // 1000
+
+
+def opened(data: Path, *, create: bool = False) -> Registry:
+    """The registry; where there is none it is an error, unless ``create``."""
+    from doorstep.registry import open_registry
+
+    return open_registry(place(data), clock, create=create)
+
+
+def who(by: str | None) -> str:
+    """The name to write beside an act."""
+    try:
+        return getpass.getuser() if by is None else by
+    except (OSError, KeyError, ImportError):
+        raise RegistryError("no-name", "This machine does not know who you are. Say --by NAME.") from None
+
+
+def definition(named: Path, data: Path) -> Funnel:
+    """The definition in a file, or the published one that ``name@3`` names."""
+    if "@" not in str(named):  # most often, and then the database's libraries need not be waited for
+        return load(named)
+    from doorstep.registry import definition as find
+
+    return find(named, place(data), clock)

@@ -1,0 +1,31 @@
+"""What is remembered: published versions of definitions, freezes, frozen runs and write keys."""
+
+from doorstep.registry.batches import Outcome, publish_files
+from doorstep.registry.drafts import Draft, draft
+from doorstep.registry.keys import WriteKeys
+from doorstep.registry.records import Freeze, FrozenRun, NewKey, Publication, RunBounds, Version, WriteKey
+from doorstep.registry.references import Reference, definition, reference
+from doorstep.registry.registry import Clock, Registry, open_registry
+from doorstep.registry.runs import FrozenRuns
+
+__all__ = [
+    "Clock",
+    "Draft",
+    "Freeze",
+    "FrozenRun",
+    "FrozenRuns",
+    "NewKey",
+    "Outcome",
+    "Publication",
+    "Reference",
+    "Registry",
+    "RunBounds",
+    "Version",
+    "WriteKey",
+    "WriteKeys",
+    "definition",
+    "draft",
+    "open_registry",
+    "publish_files",
+    "reference",
+]

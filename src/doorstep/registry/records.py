@@ -1,0 +1,130 @@
+"""What the registry gives back. Times are microseconds since 1970 UTC; hashes are hex."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from doorstep.definitions.difference import Change
+from doorstep.definitions.funnel import Funnel
+from doorstep.definitions.identity import definition_hash, text_hash
+from doorstep.definitions.reading import load_text
+from doorstep.definitions.yaml_writing import to_yaml
+from doorstep.errors import RegistryError
+
+Form = Literal["yaml", "json"]
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One published version. ``moves_counts``: whether it can count otherwise than the version before it (the first
+    can); ``text`` is what was published, to the letter; ``reverts``: the version whose document this publishes anew.
+    """
+
+    name: str
+    number: int
+    hash: str
+    text_hash: str
+    semantics: int
+    moves_counts: bool
+    canonical: Mapping[str, Any] = field(repr=False)
+    text: str = field(repr=False)
+    form: Form
+    message: str | None
+    published_by: str
+    published_at: int
+    reverts: int | None
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.number}"
+
+    def definition(self) -> Funnel:
+        """The definition itself; RegistryError ``damaged-version`` when it is not what was published."""
+        funnel = load_text(self.text, file=f"{self}.{self.form}", name=self.name)
+        if (definition_hash(funnel), text_hash(funnel)) != (self.hash, self.text_hash):
+            message = f"{self} is not what was published: its text does not have the hash kept beside it."
+            raise RegistryError("damaged-version", f"{message} Restore the database from a backup.")
+        return funnel
+
+    def yaml(self) -> str:
+        """What was published, as YAML: to the letter, unless it was JSON; then under its name too."""
+        return self.text if self.form == "yaml" else to_yaml({"funnel": self.name, **json.loads(self.text)})
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What came of publishing: the version that is now the latest, whether it is new, and how it differs from the one
+    before it (nothing for a first version).
+    """
+
+    version: Version
+    published: bool
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """A version over which nobody may publish, until it is released; releases are kept."""
+
+    name: str
+    version: int
+    frozen_by: str
+    frozen_why: str
+    frozen_at: int
+    released_by: str | None
+    released_why: str | None
+    released_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunBounds:
+    """How a run was bounded (semantics 1): microseconds since 1970 UTC, and what cannot be said in them."""
+
+    as_of: int
+    since: int | None = None
+    until: int | None = None
+    timezone: str = "UTC"
+    first_time: bool = False
+    breakdown: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenRun:
+    """A run that can be done again: what was counted, over which state of the lake (``snapshot``) and of the identities
+    (``map_version``), and the figures that came, as the run's ``to_dict()``.
+    """
+
+    id: str
+    name: str
+    version: int
+    hash: str
+    semantics: int
+    snapshot: int
+    map_version: int
+    bounds: RunBounds
+    figures: Mapping[str, Any] = field(repr=False)
+    frozen_by: str
+    frozen_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class WriteKey:
+    """A write key, as far as it is kept. ``last_used_at`` is kept to the minute."""
+
+    name: str
+    created_at: int
+    last_used_at: int | None
+    revoked_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key just made: ``secret`` is given out this once and kept nowhere."""
+
+    secret: str = field(repr=False)
+    key: WriteKey
+
+
+__all__ = ["Form", "Freeze", "FrozenRun", "NewKey", "Publication", "RunBounds", "Version", "WriteKey"]
