@@ -10,7 +10,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from doorstep.cli import terminal
-from doorstep.cli.commands import AsJson, Events, Map, SourceTimezone, app, columns_of
+from doorstep.cli.commands import Events, Map, SourceTimezone, app, columns_of
+from doorstep.cli.options import AsJson
 from doorstep.definitions.durations import format_duration, parse_positive_duration
 from doorstep.errors import RunError
 
