@@ -17,8 +17,10 @@ MAY_IMPORT = {
     "rows": {"errors", "definitions"},
     "engines": {"errors", "definitions", "matching", "rows"},
     "funnels": {"errors", "definitions", "matching", "rows", "engines"},
+    "ingest": {"errors"},
+    "lake": {"errors", "rows", "ingest"},
     "demo": {"errors"},
-    "cli": {"errors", "definitions", "matching", "rows", "engines", "funnels", "demo"},
+    "cli": {"errors", "definitions", "matching", "rows", "engines", "funnels", "lake", "demo"},
 }
 
 

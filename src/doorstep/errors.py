@@ -3,7 +3,8 @@
     DoorstepError          every error a caller may want to catch; has a stable ``code``
     ├── DefinitionError    a document does not say a valid definition; carries every issue found
     ├── SourceError        the rows cannot be read as events
-    └── RunError           the definition and the rows are fine, but not together, or not within the limits given
+    ├── RunError           the definition and the rows are fine, but not together, or not within the limits given
+    └── StoreError         what is kept cannot be read or written: no such lake, a full disk, another process in the way
 
 A message says what is wrong, where, and the mend. Codes never change their meaning.
 """
@@ -70,6 +71,10 @@ class SourceError(DoorstepError):
 
 class RunError(DoorstepError):
     """A run cannot be done as asked: bounds out of order, a column the rows lack, memory, interruption."""
+
+
+class StoreError(DoorstepError):
+    """What is kept cannot be read or written: no such lake, a full disk, another process in the way."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -31,8 +31,14 @@ app: Final = typer.Typer(
 
 File = Annotated[Path, typer.Argument(help="The definition: YAML or JSON.", show_default=False)]
 Events = Annotated[
-    list[str],
+    list[str] | None,
     typer.Option("--events", help="Event files or globs: Parquet, CSV, JSON lines, gzip too.", show_default=False),
+]
+InLake = Annotated[
+    Path | None, typer.Option("--lake", help="A lake's directory, in place of files.", show_default=False)
+]
+AtSnapshot = Annotated[
+    int | None, typer.Option("--snapshot", help="The lake as it was then; default: as it is now.", show_default=False)
 ]
 Since = Annotated[str | None, typer.Option(help="First instant or date of entries, included.")]
 Until = Annotated[str | None, typer.Option(help="Instant or date before which entries lie.")]
@@ -61,6 +67,18 @@ def _columns(pairs: list[str] | None) -> dict[str, str]:
     return columns
 
 
+def _source(events: list[str] | None, lake: Path | None, snapshot: int | None) -> object:
+    """What a command reads: files, or a lake at a snapshot."""
+    if events and lake is None and snapshot is None:
+        return events
+    if lake is None or events:
+        raise RunError("no-source", "say which events are meant: --events PATH for files, or --lake DIR, one of them.")
+    from doorstep.lake import open_lake
+
+    opened = open_lake(lake, create=False)
+    return opened if snapshot is None else opened.at(snapshot)
+
+
 def _memory(text: str | None) -> int | None:
     if text is None:
         return None
@@ -76,7 +94,9 @@ def _memory(text: str | None) -> int | None:
 @app.command()
 def run(
     file: File,
-    events: Events,
+    events: Events = None,
+    lake: InLake = None,
+    snapshot: AtSnapshot = None,
     since: Since = None,
     until: Until = None,
     as_of: AsOf = None,
@@ -95,7 +115,7 @@ def run(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Count a funnel over event files."""
+    """Count a funnel over event files or a lake."""
     from doorstep.funnels.run import run as run_funnel
 
     if attempts is not None and attempts.suffix not in {".parquet", ".csv"}:
@@ -103,7 +123,7 @@ def run(
     with terminal.progress() as told:
         result = run_funnel(
             file,
-            events,
+            _source(events, lake, snapshot),
             since=since,
             until=until,
             as_of=as_of,
@@ -138,8 +158,10 @@ def _write(table: pa.Table, path: Path) -> None:
 @app.command()
 def explain(
     file: File,
-    events: Events,
     unit: Annotated[str, typer.Option(help="The unit, as in the `unit` column of --attempts.", show_default=False)],
+    events: Events = None,
+    lake: InLake = None,
+    snapshot: AtSnapshot = None,
     since: Since = None,
     until: Until = None,
     as_of: AsOf = None,
@@ -154,7 +176,7 @@ def explain(
 
     told = explain_unit(
         file,
-        events,
+        _source(events, lake, snapshot),
         unit,
         since=since,
         until=until,
@@ -177,6 +199,8 @@ def check(
         list[str] | None,
         typer.Option("--events", help="Also hold the definition against these events.", show_default=False),
     ] = None,
+    lake: InLake = None,
+    snapshot: AtSnapshot = None,
     map_: Map = None,
     source_timezone: SourceTimezone = "UTC",
     as_json: AsJson = False,
@@ -197,8 +221,9 @@ def check(
         raise typer.Exit(1) from None
     rules = checklist(funnel)
     issues: list[Issue] = list(lint(funnel))
-    if events:
-        issues += check_against(funnel, events, columns=_columns(map_), source_timezone=source_timezone)
+    if events or lake is not None or snapshot is not None:
+        source = _source(events, lake, snapshot)
+        issues += check_against(funnel, source, columns=_columns(map_), source_timezone=source_timezone)
     ok = all(issue.level != "error" for issue in issues)
     if as_json:
         terminal.show_json(

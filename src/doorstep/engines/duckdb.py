@@ -204,7 +204,7 @@ class _Query:
     def names(self, events: tuple[str, ...]) -> str:
         if events == (ANY_EVENT,):
             return "true"
-        return f"{self.rows.event} IN ({', '.join(_text(name) for name in events)})"
+        return self.rows.is_named(events)
 
     @property
     def conditions(self) -> list[str]:
@@ -391,11 +391,13 @@ def _together(parts: list[_Part], query: _Query) -> Matched:
         known = np.array([groups.setdefault(value, len(groups)) for value in values] + [-1], np.int32)
         attempts.append(replace(part.attempts, stream=part.attempts.stream + streams, group=known[part.attempts.group]))
         streams += len(part.streams[0]) if part.streams else 0
-    columns = range(len(query.unit_columns))
     held = range(len(query.stream_columns))
     return Matched(
         attempts=joined(attempts),
-        units=tuple(pa.concat_arrays([part.units[column] for part in parts]) for column in columns),
+        units=tuple(
+            query.rows.spelt(name, pa.concat_arrays([part.units[column] for part in parts]))
+            for column, name in enumerate(query.funnel.unit_columns)
+        ),
         streams=tuple(pa.concat_arrays([part.streams[column] for part in parts]) for column in held),
         groups=tuple(groups),
         rows=sum(part.rows for part in parts),

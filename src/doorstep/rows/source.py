@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import duckdb
+import pyarrow as pa
 
 from doorstep.errors import SourceError
+from doorstep.rows import quoting
 from doorstep.rows.delimited import read_csv
 from doorstep.rows.duplicates import without_duplicates
 from doorstep.rows.facts import Count, Facts, count
@@ -27,8 +30,8 @@ class EventRows:
     """Usable events, each once: rows without a readable time or an event, and repeated messages, are left out.
 
     ``relation`` goes after FROM; ``event`` (VARCHAR, never NULL or empty) and ``time`` (BIGINT microseconds UTC, never
-    NULL) are SQL over it. ``kinds`` tells what each typed property holds. Lives as long as the connection it was opened
-    on.
+    NULL) are SQL over it. ``kinds`` tells what each typed property holds; ``snapshot`` which state of a store this is.
+    Lives as long as the connection it was opened on.
     """
 
     relation: str
@@ -42,6 +45,16 @@ class EventRows:
     _identities: Mapping[str, str]
     _values: Mapping[str, tuple[Value, ...]]
     _facts: Facts
+    snapshot: int | None = None
+    _codes: Mapping[str, int] | None = None
+    _spelt: Mapping[str, Callable[[pa.Array], pa.Array]] = field(default_factory=dict)
+
+    def is_named(self, events: Iterable[str]) -> str:
+        """SQL: the row's event has one of these names."""
+        if self._codes is None:
+            return f"{self.event} IN ({', '.join(quoting.text(name) for name in events)})"
+        codes = sorted(self._codes[name] for name in events if name in self._codes)
+        return f"event IN ({', '.join(map(str, codes))})" if codes else "false"
 
     def time_at_least(self, us: int) -> str:
         """SQL: the row is not earlier than ``us`` (microseconds UTC); lets a Parquet scan skip row groups."""
@@ -61,8 +74,18 @@ class EventRows:
         return self._time.low, self._time.high
 
     def identity(self, name: str) -> str:
-        """SQL of a column of `Needs.units` or `Needs.hold`: an integer type, VARCHAR, BOOLEAN or DOUBLE."""
+        """SQL of a column of `Needs.units` or `Needs.hold`: an integer type, VARCHAR, BOOLEAN or DOUBLE. A column of
+        units may hold numbers that stand for the values; `spelt` says them.
+        """
         return self._identities[name]
+
+    def spelt(self, name: str, values: pa.Array) -> pa.Array:
+        """The values that stand behind those of `identity`."""
+        return self._spelt[name](values) if name in self._spelt else values
+
+    def identity_text(self, name: str) -> str:
+        """SQL (VARCHAR) of a column of `Needs.units` or `Needs.hold`, as a person writes it."""
+        return as_text(self._values[name]) if name in self._spelt else f"CAST({self._identities[name]} AS VARCHAR)"
 
     def values(self, name: str) -> tuple[Value, ...]:
         """Where a property of `Needs` is to be found, to be tried in turn; nothing when there is no such place."""
@@ -73,6 +96,15 @@ class EventRows:
         return self._facts
 
 
+@runtime_checkable
+class Store(Protocol):
+    """What keeps events in a form of its own, and opens them itself."""
+
+    def open_rows(self, connection: duckdb.DuckDBPyConnection, needs: Needs) -> EventRows:
+        """The events, over this connection."""
+        ...
+
+
 def open_rows(
     connection: duckdb.DuckDBPyConnection,
     source: object,
@@ -81,12 +113,18 @@ def open_rows(
     source_timezone: str = "UTC",
     needs: Needs,
 ) -> EventRows:
-    """Open ``source``: a path, a glob, a list of them, or anything that speaks the Arrow PyCapsule interface.
+    """Open ``source``: a path, a glob, a list of them, anything that speaks the Arrow PyCapsule interface, or a store.
 
     ``columns`` maps our names to theirs; naive times are read in ``source_timezone`` (IANA). CSV, JSON lines and frames
     are read now, into a temporary table of what is needed; Parquet stays where it is. Raises SourceError when the rows
     cannot be read as events.
     """
+    if isinstance(source, Store):
+        if columns:
+            raise SourceError(
+                "no-mapping", "a lake has the names of Doorstep, so that nothing can be mapped. Drop the map."
+            )
+        return source.open_rows(connection, needs)
     shape = _read(connection, source, needs, dict(columns or {}), check_timezone(source_timezone))
     shape, counted = count(connection, shape)
     usable = shape.relation if counted.clean else f"(SELECT * FROM {shape.relation} WHERE {shape.usable})"

@@ -1,0 +1,149 @@
+"""The lake: one directory that takes what arrives, keeps it, and shows it as it was at any snapshot it has."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import duckdb
+
+from doorstep.errors import RunError
+from doorstep.ingest.records import Arrival, Rejected
+from doorstep.lake import tables
+from doorstep.lake.attach import attach, attached, storing
+from doorstep.lake.inbox import Accepted, Inbox
+from doorstep.lake.place import Place, find, make
+from doorstep.lake.reading import open_at
+from doorstep.lake.settling import Settled, settle_all
+from doorstep.rows import EventRows, Needs
+
+SETTLE_WAIT: Final = 60.0
+"""Seconds to wait for another process that settles, imports or compacts, where the caller wants it done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A state of the lake's tables: an opaque number, and when it came about (microseconds UTC)."""
+
+    id: int
+    at: int
+
+
+def open_lake(
+    directory: str | os.PathLike[str], *, create: bool = True, catalog: str | None = None, data: str | None = None
+) -> Lake:
+    """The lake in ``directory``, made when absent (unless ``create`` is false: then StoreError ``no-lake``).
+
+    ``catalog``: ``sqlite:PATH`` (default, in the directory) or ``postgres:DSN``; ``data``: where Parquet files go, any
+    path that DuckDB can write. Both are settled when the lake is made.
+    """
+    place = make(directory, catalog, data) if create else find(directory)
+    lake = Lake(place)
+    if create:
+        lake.ensure()
+    return lake
+
+
+class Lake:
+    """A lake that is open; safe to use from several threads, and beside other processes. See `open_lake`."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self._mutex = threading.Lock()
+        self._inbox: Inbox | None = None
+        self._writer: duckdb.DuckDBPyConnection | None = None
+
+    def __enter__(self) -> Lake:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Gives back files and connections; the lake may be used again."""
+        with self._mutex:
+            if self._writer is not None:
+                self._writer.close()
+            if self._inbox is not None:
+                self._inbox.close()
+            self._writer = self._inbox = None
+
+    @property
+    def inbox(self) -> Inbox:
+        """What was accepted and is not settled yet, and the rejects."""
+        with self._mutex:
+            if self._inbox is None:
+                self._inbox = Inbox(self.place)
+            return self._inbox
+
+    def ensure(self) -> None:
+        """Makes the tables where there are none."""
+        with self.place.locked("settle", wait=SETTLE_WAIT), storing(self.place):
+            writer = self._connected()
+            if not writer.execute("SELECT 1 FROM duckdb_tables() WHERE database_name = 'lake'").fetchone():
+                tables.create(writer)
+
+    def accept(self, arrivals: Sequence[Arrival], rejected: Sequence[Rejected] = ()) -> Accepted:
+        """Keeps calls and rejects: on disk when this returns, all or nothing. A known message id adds nothing.
+
+        Raises `Busy` (nothing kept; come again after ``retry_after`` seconds) when too much waits to be settled,
+        another process holds the inbox, or the disk is full.
+        """
+        return self.inbox.accept(arrivals, rejected)
+
+    def settle(self, *, wait: float = 0.0) -> Settled:
+        """Moves what was accepted into the tables, where runs see it; nothing when another process is at it for longer
+        than ``wait`` seconds. Exactly once, whenever a process dies.
+        """
+        with self.place.locked("settle", wait=wait) as had:
+            if not had:
+                return Settled(0, 0)
+            with self._mutex, storing(self.place):
+                pass
+            inbox = self.inbox
+            with storing(self.place):
+                return settle_all(self._connected(), self.place, inbox)
+
+    def snapshot(self) -> Snapshot:
+        """The latest state of the tables; what is still in the inbox is not in it."""
+        with attached(self.place) as connection:
+            found = connection.execute(
+                "SELECT snapshot_id, epoch_us(snapshot_time) FROM lake.snapshots() ORDER BY 1 DESC LIMIT 1"
+            ).fetchone()
+        assert found is not None
+        return Snapshot(*found)
+
+    def at(self, snapshot: int) -> LakeAt:
+        """The lake as it was at a snapshot: a source of runs."""
+        return LakeAt(self, snapshot)
+
+    def open_rows(self, connection: duckdb.DuckDBPyConnection, needs: Needs) -> EventRows:
+        """The latest events, as a run wants them."""
+        return self.at(self.snapshot().id).open_rows(connection, needs)
+
+    def _connected(self) -> duckdb.DuckDBPyConnection:
+        with self._mutex:
+            if self._writer is None:
+                writer = duckdb.connect()
+                attach(writer, self.place)
+                self._writer = writer
+            return self._writer
+
+
+@dataclass(frozen=True, slots=True)
+class LakeAt:
+    """A lake as it was at one of its snapshots: a source of runs."""
+
+    lake: Lake
+    snapshot: int
+
+    def open_rows(self, connection: duckdb.DuckDBPyConnection, needs: Needs) -> EventRows:
+        """The events of the snapshot, as a run wants them. RunError ``snapshot-gone``."""
+        if self.snapshot < 0:
+            raise RunError(
+                "snapshot-gone", f"{self.snapshot} is no snapshot. `doorstep lake show` lists those there are."
+            )
+        return open_at(connection, self.lake.place, self.snapshot, needs)

@@ -1,0 +1,158 @@
+"""A lake's events as a source of rows, as they were at a snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import duckdb
+import pyarrow as pa
+
+from doorstep.lake import tables
+from doorstep.lake.attach import attach, attached, storing
+from doorstep.lake.place import Place
+from doorstep.rows import EventRows, Needs, Value
+from doorstep.rows.facts import Count
+from doorstep.rows.identities import identity_of
+from doorstep.rows.names import Names
+from doorstep.rows.needs import no_unit_column, refuse_traits
+from doorstep.rows.paths import PROPERTIES, paths, row_paths
+from doorstep.rows.shape import Shape
+from doorstep.rows.times import TimeColumn
+from doorstep.rows.values import json_at
+
+EVENTS = "lake.events"
+_CANONICAL = ("event", "time", "received_at", "message_id", *tables.IDENTITIES)
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """What the lake knows by name at a snapshot."""
+
+    events: Mapping[str, int]
+    columns: Mapping[str, tuple[tables.Column, ...]]
+    any_rest: bool
+
+    @property
+    def event(self) -> str:
+        """SQL (VARCHAR) of a row's event."""
+        size = max(self.events.values(), default=0)
+        by_code = {code: name for name, code in self.events.items()}
+        return f"({tables.literal_list(by_code.get(code, '') for code in range(1, size + 1))})[event]"
+
+    def places(self, name: str) -> tuple[Value, ...]:
+        """Every place at which a property may stand in a row."""
+        found: list[Value] = []
+        for path in row_paths(name):
+            if len(path) == 1 and path[0] in _CANONICAL:
+                found.append(self._canonical(path[0]))
+            elif path[0] == PROPERTIES and len(path) > 1:
+                found += self._properties(path[1:])
+        for path in paths(name):
+            found += self._properties(path)
+        return tuple(dict.fromkeys(found))
+
+    def _canonical(self, name: str) -> Value:
+        match name:
+            case "event":
+                return Value(self.event, "text")
+            case "time" | "received_at":
+                return Value(name, "time")
+            case "message_id":
+                return Value(name, "text")
+            case _:
+                return Value(tables.text_of_id(name), "text")
+
+    def _properties(self, path: tuple[str, ...]) -> list[Value]:
+        typed = self.columns.get(path[0], ()) if len(path) == 1 else ()
+        found = [Value(f"epoch_us({one.sql})" if one.kind == "time" else one.sql, one.kind) for one in typed]
+        if self.any_rest:
+            found.append(Value(json_at("rest", path), "json"))
+        return found
+
+
+def open_at(connection: duckdb.DuckDBPyConnection, place: Place, snapshot: int, needs: Needs) -> EventRows:
+    """Attaches the lake to the connection and says where in it each thing is. RunError ``snapshot-gone``."""
+    with storing(place):
+        attach(connection, place, snapshot)
+        names = _names(connection)
+        rows, first, last = connection.execute(f"SELECT count(*), min(time), max(time) FROM {EVENTS}").fetchone() or (
+            0,
+            None,
+            None,
+        )
+    shape = Shape(
+        relation=EVENTS,
+        event=names.event,
+        time=TimeColumn("time", "us", "UTC", guarded=False),
+        given="true",
+        message_id="message_id",
+        values={name: names.places(name) for name in needs.names},
+        description=f"the lake {place.directory}",
+        columns=(*_CANONICAL, *names.columns),
+    )
+    refuse_traits(needs, shape.columns)
+    shape = replace(shape, values=_present(connection, shape, needs))
+    codes = {name for name in needs.units if name in tables.IDENTITIES and name not in needs.hold}
+    return EventRows(
+        relation=shape.relation,
+        event=shape.event,
+        time="time",
+        message_id=shape.message_id,
+        description=shape.description,
+        kinds={
+            name: found[0].kind for name, found in shape.values.items() if len(found) == 1 and found[0].kind != "json"
+        },
+        columns=shape.columns,
+        snapshot=snapshot,
+        _time=shape.time,
+        _identities={
+            name: name if name in codes else identity_of(connection, shape, shape.values[name])
+            for name in needs.identities
+        },
+        _values=shape.values,
+        _facts=Count(rows, 0, 0, 0, 0, last, first).facts(shape, 0),
+        _codes=names.events,
+        _spelt={name: _speller(place, tables.IDENTITIES[name]) for name in codes},
+    )
+
+
+def _names(connection: duckdb.DuckDBPyConnection) -> _Names:
+    columns: dict[str, tuple[tables.Column, ...]] = {}
+    for column in tables.columns(connection):
+        columns[column.name] = (*columns.get(column.name, ()), column)
+    events = {name: code for code, name in connection.execute("SELECT code, name FROM lake.names").fetchall()}
+    any_rest = connection.execute(f"SELECT 1 FROM {EVENTS} WHERE rest IS NOT NULL LIMIT 1").fetchone()
+    return _Names(events, columns, any_rest is not None)
+
+
+def _present(connection: duckdb.DuckDBPyConnection, shape: Shape, needs: Needs) -> dict[str, tuple[Value, ...]]:
+    """The places of each name; of an identity only those where some row has a value, so that it keeps its type."""
+    found = dict(shape.values)
+    for name in needs.identities:
+        if name in tables.IDENTITIES:
+            continue
+        found[name] = tuple(
+            one
+            for one in found[name]
+            if connection.execute(f"SELECT 1 FROM {EVENTS} WHERE {one.sql} IS NOT NULL LIMIT 1").fetchone()
+        )
+        if not found[name]:
+            raise no_unit_column(name, Names({}, ()), shape.columns, shape.description)
+    return found
+
+
+def _speller(place: Place, kind: int) -> Callable[[pa.Array], pa.Array]:
+    """From an id's numbers to its texts; numbers are never given anew, so that any later snapshot will do."""
+
+    def spell(codes: pa.Array) -> pa.Array:
+        with attached(place) as connection:
+            connection.register("codes", pa.table({"code": codes, "place": pa.array(range(len(codes)), pa.int64())}))
+            found = connection.execute(
+                f"SELECT i.id FROM codes LEFT JOIN lake.ids AS i ON i.kind = {kind} AND i.code = codes.code"
+                " ORDER BY codes.place"
+            ).to_arrow_table()
+        column = found.column("id").combine_chunks()
+        return column.chunk(0) if isinstance(column, pa.ChunkedArray) and column.num_chunks else column
+
+    return spell

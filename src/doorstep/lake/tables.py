@@ -1,0 +1,137 @@
+"""The lake's tables, and which properties have a column of their own.
+
+Texts that repeat are numbered once: event names in ``names``; user and anonymous ids (one numbering, since either may
+turn out to be the other), account ids and session ids in ``ids``. A property's values of one type stand in a column of
+that type, ``p1``, ``p2``, … as ``columns`` says; ``rest`` holds the whole JSON object of a row that has anything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import duckdb
+
+from doorstep.rows import Kind, quoting
+
+PropertyKind = Literal["text", "integer", "number", "boolean", "time"]
+
+MOST_COLUMNS: Final = 300
+"""How many columns of properties an events table gets; the rest stays JSON."""
+
+PERSON, ACCOUNT, SESSION = 0, 1, 2
+IDENTITIES: Final = {"user_id": PERSON, "anonymous_id": PERSON, "account_id": ACCOUNT, "session_id": SESSION}
+"""Identity column → which numbering of ``ids`` it uses."""
+
+SQL_TYPES: Final[dict[PropertyKind, str]] = {
+    "text": "VARCHAR",
+    "integer": "BIGINT",
+    "number": "DOUBLE",
+    "boolean": "BOOLEAN",
+    "time": "TIMESTAMP",
+}
+
+_TABLES: Final = (
+    "names (code INTEGER, name VARCHAR)",
+    "ids (kind TINYINT, code INTEGER, id VARCHAR)",
+    "columns (number INTEGER, name VARCHAR, kind VARCHAR)",
+    "events (event INTEGER, user_id INTEGER, anonymous_id INTEGER, account_id INTEGER, session_id INTEGER, time BIGINT,"
+    " received_at BIGINT, message_id VARCHAR, digest UUID, seq BIGINT, source VARCHAR, rest VARCHAR)",
+    "traits (holder TINYINT, id INTEGER, name VARCHAR, value VARCHAR, time BIGINT, once BOOLEAN, received_at BIGINT,"
+    " message_id VARCHAR, seq BIGINT)",
+    "links (kind VARCHAR, anonymous_id VARCHAR, previous_id VARCHAR, user_id VARCHAR, account_id VARCHAR, time BIGINT,"
+    " received_at BIGINT, message_id VARCHAR, seq BIGINT)",
+    "settled (seq BIGINT)",
+    "kept (snapshot BIGINT, why VARCHAR)",
+    "imports (id VARCHAR, description VARCHAR, row_count BIGINT, rejected BIGINT, imported_at BIGINT)",
+)
+_SORTED: Final = {
+    "events": "event, user_id, anonymous_id, account_id, time",
+    "ids": "kind, code",
+    "traits": "holder, name, id, time",
+}
+INLINED: Final = ("settled", "kept", "columns", "imports")
+"""Small tables, whose rows live in the catalog."""
+
+
+def create(connection: duckdb.DuckDBPyConnection) -> None:
+    """Makes the tables of an attached lake that has none."""
+    connection.execute("BEGIN")
+    for table in _TABLES:
+        connection.execute(f"CREATE TABLE IF NOT EXISTS lake.{table}")
+    for name, order in _SORTED.items():
+        connection.execute(f"ALTER TABLE lake.{name} SET SORTED BY ({order})")
+    connection.execute("COMMIT")
+    for name in INLINED:
+        connection.execute(f"CALL ducklake_set_option('lake', 'data_inlining_row_limit', 1000, table_name => '{name}')")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A property's column for values of one kind."""
+
+    number: int
+    name: str
+    kind: PropertyKind
+
+    @property
+    def sql(self) -> str:
+        """The column's name in ``events``."""
+        return f"p{self.number}"
+
+
+def columns(connection: duckdb.DuckDBPyConnection) -> tuple[Column, ...]:
+    """The property columns of the attached lake, oldest first."""
+    found = connection.execute("SELECT number, name, kind FROM lake.columns ORDER BY number").fetchall()
+    return tuple(Column(*row) for row in found)
+
+
+def add_columns(
+    connection: duckdb.DuckDBPyConnection, known: tuple[Column, ...], wanted: Iterable[tuple[str, PropertyKind]]
+) -> tuple[Column, ...]:
+    """Gives properties columns, most wanted first, while there is room; all columns come back."""
+    have = {(one.name, one.kind) for one in known}
+    added = list(known)
+    for name, kind in wanted:
+        if (name, kind) not in have and len(added) < MOST_COLUMNS:
+            column = Column(len(added) + 1, name, kind)
+            connection.execute(f"ALTER TABLE lake.events ADD COLUMN {column.sql} {SQL_TYPES[kind]}")
+            connection.execute("INSERT INTO lake.columns VALUES (?, ?, ?)", (column.number, name, kind))
+            added.append(column)
+    return tuple(added)
+
+
+def number_names(connection: duckdb.DuckDBPyConnection, batch: str, expression: str) -> None:
+    """Gives every event name in ``batch`` that has none a number."""
+    connection.execute(
+        "INSERT INTO lake.names"
+        " SELECT (SELECT coalesce(max(code), 0) FROM lake.names) + row_number() OVER (ORDER BY name), name"
+        f" FROM (SELECT DISTINCT {expression} AS name FROM {batch}) WHERE name NOT IN (SELECT name FROM lake.names)"
+    )
+
+
+def number_ids(connection: duckdb.DuckDBPyConnection, kind: int, texts: str) -> None:
+    """Gives every id of ``texts`` (a query of one column ``id`` without nulls) that has none a number."""
+    connection.execute(
+        "INSERT INTO lake.ids"
+        f" SELECT {kind}, (SELECT coalesce(max(code), 0) FROM lake.ids WHERE kind = {kind}) + row_number() OVER (), id"
+        f" FROM (SELECT DISTINCT id FROM ({texts})) AS fresh"
+        f" WHERE NOT EXISTS (SELECT 1 FROM lake.ids AS old WHERE old.kind = {kind} AND old.id = fresh.id)"
+    )
+
+
+def as_kind(kind: Kind) -> PropertyKind | None:
+    """The column kind for values of a source's kind."""
+    return None if kind == "json" else kind
+
+
+def text_of_id(column: str) -> str:
+    """SQL (VARCHAR) of an identity column of ``lake.events``."""
+    name = column.rpartition(".")[2]
+    return f"(SELECT i.id FROM lake.ids AS i WHERE i.kind = {IDENTITIES[name]} AND i.code = {column})"
+
+
+def literal_list(names: Iterable[str]) -> str:
+    """A SQL list of texts, typed also when empty."""
+    return f"{quoting.texts(names)}::VARCHAR[]"
