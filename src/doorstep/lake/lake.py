@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 import duckdb
@@ -13,8 +15,9 @@ import duckdb
 from doorstep.errors import RunError
 from doorstep.ingest.records import Arrival, Rejected
 from doorstep.lake import tables
-from doorstep.lake.attach import attach, attached, storing
-from doorstep.lake.inbox import Accepted, Inbox
+from doorstep.lake.attach import CONFIG, attach, attached, gone, storing
+from doorstep.lake.compacting import Compacted, compact
+from doorstep.lake.inbox import Accepted, Busy, Inbox
 from doorstep.lake.place import Place, find, make
 from doorstep.lake.reading import open_at
 from doorstep.lake.settling import Settled, settle_all
@@ -22,6 +25,8 @@ from doorstep.rows import EventRows, Needs
 
 SETTLE_WAIT: Final = 60.0
 """Seconds to wait for another process that settles, imports or compacts, where the caller wants it done."""
+HISTORY: Final = timedelta(days=7)
+GRACE: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +106,30 @@ class Lake:
         with self.place.locked("settle", wait=wait) as had:
             if not had:
                 return Settled(0, 0)
-            with self._mutex, storing(self.place):
-                pass
             inbox = self.inbox
             with storing(self.place):
                 return settle_all(self._connected(), self.place, inbox)
+
+    def compact(
+        self, *, history: timedelta = HISTORY, grace: timedelta = GRACE, wait: float = SETTLE_WAIT
+    ) -> Compacted:
+        """Puts small files together, sorted, and ends snapshots older than ``history`` that are not kept; figures
+        at every snapshot that is left stay what they were. `Busy` when another process is at work longer than ``wait``.
+        """
+        with self._writing(wait) as writer:
+            return compact(writer, history, grace)
+
+    def keep(self, snapshot: int, why: str) -> None:
+        """Keeps a snapshot from expiring until it is released. RunError ``snapshot-gone``."""
+        with self._writing(SETTLE_WAIT) as writer:
+            if not writer.execute("SELECT 1 FROM lake.snapshots() WHERE snapshot_id = ?", (snapshot,)).fetchone():
+                raise gone(snapshot, self.place)
+            writer.execute("INSERT INTO lake.kept VALUES (?, ?)", (snapshot, why))
+
+    def release(self, snapshot: int, why: str) -> None:
+        """Takes back one `keep` with the same arguments."""
+        with self._writing(SETTLE_WAIT) as writer:
+            writer.execute("DELETE FROM lake.kept WHERE snapshot = ? AND why = ?", (snapshot, why))
 
     def snapshot(self) -> Snapshot:
         """The latest state of the tables; what is still in the inbox is not in it."""
@@ -124,10 +148,19 @@ class Lake:
         """The latest events, as a run wants them."""
         return self.at(self.snapshot().id).open_rows(connection, needs)
 
+    @contextmanager
+    def _writing(self, wait: float) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The connection that writes, alone. `Busy` when another process writes for longer than ``wait`` seconds."""
+        with self.place.locked("settle", wait=wait) as had:
+            if not had:
+                raise Busy("locked", f"another process is writing the lake in {self.place.directory}. Try later.", 5.0)
+            with storing(self.place):
+                yield self._connected()
+
     def _connected(self) -> duckdb.DuckDBPyConnection:
         with self._mutex:
             if self._writer is None:
-                writer = duckdb.connect()
+                writer = duckdb.connect(config=CONFIG)
                 attach(writer, self.place)
                 self._writer = writer
             return self._writer

@@ -12,8 +12,8 @@ from doorstep.lake import tables
 from doorstep.lake.imported import Imported
 from doorstep.lake.inbox import Inbox
 from doorstep.lake.place import Place
+from doorstep.lake.splitting import split_json, wanted
 from doorstep.rows import quoting
-from doorstep.rows.values import json_pointer
 
 BATCH: Final = 50_000
 """How many arrivals go into one transaction."""
@@ -97,7 +97,7 @@ def _unnested(connection: duckdb.DuckDBPyConnection, what: str) -> bool:
 def _events(connection: duckdb.DuckDBPyConnection) -> None:
     if not _unnested(connection, "events"):
         return
-    columns = tables.add_columns(connection, tables.columns(connection), _wanted(connection))
+    columns = tables.add_columns(connection, tables.columns(connection), wanted(connection, "batch"))
     tables.number_names(connection, "batch", "event")
     for kind in (tables.PERSON, tables.ACCOUNT, tables.SESSION):
         parts = [name for name, of in tables.IDENTITIES.items() if of == kind]
@@ -120,45 +120,6 @@ def _events(connection: duckdb.DuckDBPyConnection) -> None:
         f"INSERT INTO lake.events ({', '.join(selects)}) SELECT {', '.join(selects.values())}"
         f" FROM batch AS b JOIN lake.names AS n ON n.name = b.event {joins}"
     )
-
-
-def _wanted(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, tables.PropertyKind]]:
-    """Properties of the batch by kind, most frequent first; rare ones wait until they are not."""
-    found = connection.execute(
-        "SELECT name, kind FROM (SELECT key AS name, CASE type WHEN 'VARCHAR' THEN 'text' WHEN 'BOOLEAN' THEN 'boolean'"
-        " WHEN 'DOUBLE' THEN 'number' WHEN 'UBIGINT' THEN 'integer' WHEN 'BIGINT' THEN 'integer' END AS kind"
-        " FROM batch, json_each(properties)) WHERE kind IS NOT NULL GROUP BY ALL"
-        " HAVING count(*) * 100 >= (SELECT count(*) FROM batch) ORDER BY count(*) DESC, name, kind"
-    ).fetchall()
-    return [(name, kind) for name, kind in found]
-
-
-def split_json(json: str, columns: tuple[tables.Column, ...]) -> tuple[dict[str, str], str]:
-    """SQL for each property column, and for ``rest``: NULL where the columns hold all that the object says."""
-    if not columns:
-        return {}, f"CASE WHEN len(json_keys({json})) > 0 THEN {json}::VARCHAR END"
-    names = list(dict.fromkeys(one.name for one in columns))
-    found = f"json_extract({json}, {quoting.texts(json_pointer((name,)) for name in names)})"
-    typed = {one.sql: _typed(f"({found})[{names.index(one.name) + 1}]", one.kind) for one in columns}
-    held = " + ".join(f"({sql} IS NOT NULL)::INTEGER" for sql in typed.values())
-    return typed, f"CASE WHEN len(json_keys({json})) > {held} THEN {json}::VARCHAR END"
-
-
-def _typed(value: str, kind: tables.PropertyKind) -> str:
-    """SQL of the JSON value when it is of the kind, else NULL."""
-    spelt = f"({value} ->> '$')"
-    match kind:
-        case "text":
-            return f"CASE WHEN json_type({value}) = 'VARCHAR' THEN {spelt} END"
-        case "boolean":
-            return f"CASE WHEN json_type({value}) = 'BOOLEAN' THEN {spelt} = 'true' END"
-        case "integer":
-            return f"CASE WHEN json_type({value}) IN ('UBIGINT', 'BIGINT') THEN TRY_CAST({spelt} AS BIGINT) END"
-        case "number":  # digits alone are an integer beyond 64 bits, which a DOUBLE would round
-            whole = f"regexp_full_match({spelt}, '-?[0-9]+')"
-            return f"CASE WHEN json_type({value}) = 'DOUBLE' AND NOT {whole} THEN TRY_CAST({spelt} AS DOUBLE) END"
-        case "time":
-            return "NULL"
 
 
 def _traits(connection: duckdb.DuckDBPyConnection) -> None:
