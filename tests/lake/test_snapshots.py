@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from lakes import FUNNEL, counts, event, rows_of
 NOW = timedelta(0)
 
 
-def _fill(lake: doorstep.Lake, start: int, users: int, **properties: object) -> int:
+def _fill(lake: doorstep.Lake, start: int, users: int, **properties: Any) -> int:
     """Settles so many users who sign up, half of whom pay; the snapshot that shows them."""
     for first in range(start, start + users, 5):
         several = range(first, min(first + 5, start + users))

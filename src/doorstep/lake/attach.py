@@ -46,8 +46,6 @@ def attach(connection: duckdb.DuckDBPyConnection, place: Place, snapshot: int | 
     if kind == "sqlite":
         target = str(place.directory / target)
         sqlite = f", META_BUSY_TIMEOUT {BUSY_MS}"
-        if snapshot is None:
-            _write_ahead(target)
     else:
         sqlite = ""
     load(connection, "sqlite_scanner" if kind == "sqlite" else "postgres_scanner", "ducklake")
@@ -78,11 +76,17 @@ def gone(snapshot: int, place: Place) -> RunError:
     )
 
 
-def _write_ahead(path: str) -> None:
-    """Readers and the writer of a SQLite catalog do not wait for each other in this mode; the file remembers it."""
-    with sqlite3.connect(path, timeout=BUSY_MS / 1000) as catalog:
+def prepare(place: Place) -> None:
+    """Makes the file of a SQLite catalog, in the mode in which readers and the writer do not wait for each other.
+
+    Once DuckDB has such a file open, nothing else of this process may open it: closing it would drop DuckDB's locks.
+    """
+    kind, _, target = place.catalog.partition(":")
+    path = place.directory / target
+    if kind == "sqlite" and not path.exists():
+        catalog = sqlite3.connect(path)
         catalog.execute("PRAGMA journal_mode = WAL")
-    catalog.close()
+        catalog.close()
 
 
 @contextmanager

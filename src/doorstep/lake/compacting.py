@@ -91,5 +91,6 @@ def _expire(connection: duckdb.DuckDBPyConnection, history: timedelta) -> int:
     ).fetchall()
     for first in range(0, len(old), CHUNK):
         listed = ", ".join(str(number) for (number,) in old[first : first + CHUNK])
-        connection.execute(f"SELECT snapshot_id FROM ducklake_expire_snapshots('lake', versions => [{listed}])").fetchall()
+        ended = f"SELECT snapshot_id FROM ducklake_expire_snapshots('lake', versions => [{listed}])"
+        connection.execute(ended).fetchall()
     return len(old)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Final
 
 import duckdb
@@ -15,13 +16,16 @@ import duckdb
 from doorstep.errors import RunError
 from doorstep.ingest.records import Arrival, Rejected
 from doorstep.lake import tables
-from doorstep.lake.attach import CONFIG, attach, attached, gone, storing
+from doorstep.lake.attach import CONFIG, attach, attached, gone, prepare, storing
+from doorstep.lake.bulk import Request, import_all
 from doorstep.lake.compacting import Compacted, compact
+from doorstep.lake.importing import Imported, Told
 from doorstep.lake.inbox import Accepted, Busy, Inbox
 from doorstep.lake.place import Place, find, make
 from doorstep.lake.reading import open_at
 from doorstep.lake.settling import Settled, settle_all
 from doorstep.rows import EventRows, Needs
+from doorstep.rows.times import check_timezone
 
 SETTLE_WAIT: Final = 60.0
 """Seconds to wait for another process that settles, imports or compacts, where the caller wants it done."""
@@ -87,6 +91,7 @@ class Lake:
     def ensure(self) -> None:
         """Makes the tables where there are none."""
         with self.place.locked("settle", wait=SETTLE_WAIT), storing(self.place):
+            prepare(self.place)
             writer = self._connected()
             if not writer.execute("SELECT 1 FROM duckdb_tables() WHERE database_name = 'lake'").fetchone():
                 tables.create(writer)
@@ -118,6 +123,31 @@ class Lake:
         """
         with self._writing(wait) as writer:
             return compact(writer, history, grace)
+
+    def add(
+        self,
+        source: object,
+        *,
+        received_at: int,
+        columns: Mapping[str, str] | None = None,
+        source_timezone: str = "UTC",
+        rejects: Path | None = None,
+        told: Told = lambda _what, _done: None,
+    ) -> Imported:
+        """Imports events: files (a path, a glob, a list of them), a data frame, or a `Table` of a database. Each row is
+        added once, however often it is imported or sent. ``received_at`` is now, in microseconds UTC.
+
+        Rows that cannot be used go to the file ``rejects``, JSON lines with a reason, which can be mended and imported.
+        Parquet and JSON files are committed one by one: an import that was stopped goes on where it stopped.
+        """
+        request = Request(source, dict(columns or {}), check_timezone(source_timezone))
+        with self.place.locked("settle", wait=SETTLE_WAIT) as had:
+            if not had:
+                raise Busy("locked", f"another process is writing the lake in {self.place.directory}. Try later.", 5.0)
+            with storing(self.place):
+                settle_all(self._connected(), self.place, self.inbox)
+            kept = rejects or self.place.directory / "rejects" / f"{received_at}.jsonl"
+            return import_all(self.place, request, received_at=received_at, rejects=kept, told=told)
 
     def keep(self, snapshot: int, why: str) -> None:
         """Keeps a snapshot from expiring until it is released. RunError ``snapshot-gone``."""

@@ -98,28 +98,10 @@ def _events(connection: duckdb.DuckDBPyConnection) -> None:
     if not _unnested(connection, "events"):
         return
     columns = tables.add_columns(connection, tables.columns(connection), wanted(connection, "batch"))
-    tables.number_names(connection, "batch", "event")
-    for kind in (tables.PERSON, tables.ACCOUNT, tables.SESSION):
-        parts = [name for name, of in tables.IDENTITIES.items() if of == kind]
-        tables.number_ids(
-            connection, kind, " UNION ALL ".join(f"SELECT {n} AS id FROM batch WHERE {n} IS NOT NULL" for n in parts)
-        )
+    tables.number_all(connection, "batch")
     typed, rest = split_json("b.properties", columns)
-    selects = {
-        "event": "n.code",
-        **{name: f"{name}_.code" for name in tables.IDENTITIES},
-        **{name: f"b.{name}" for name in ("time", "received_at", "message_id", "seq", "source")},
-        "rest": rest,
-        **typed,
-    }
-    joins = " ".join(
-        f"LEFT JOIN lake.ids AS {name}_ ON {name}_.kind = {kind} AND {name}_.id = b.{name}"
-        for name, kind in tables.IDENTITIES.items()
-    )
-    connection.execute(
-        f"INSERT INTO lake.events ({', '.join(selects)}) SELECT {', '.join(selects.values())}"
-        f" FROM batch AS b JOIN lake.names AS n ON n.name = b.event {joins}"
-    )
+    envelope = {name: f"b.{name}" for name in ("time", "received_at", "message_id", "seq", "source")}
+    tables.insert_events(connection, "batch", {**envelope, "rest": rest, **typed})
 
 
 def _traits(connection: duckdb.DuckDBPyConnection) -> None:

@@ -7,7 +7,7 @@ that type, ``p1``, ``p2``, … as ``columns`` says; ``rest`` holds the whole JSO
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -102,12 +102,39 @@ def add_columns(
     return tuple(added)
 
 
-def number_names(connection: duckdb.DuckDBPyConnection, batch: str, expression: str) -> None:
-    """Gives every event name in ``batch`` that has none a number."""
+def number_all(connection: duckdb.DuckDBPyConnection, batch: str) -> None:
+    """Gives every event name and every identity in ``batch`` that has no number one."""
     connection.execute(
         "INSERT INTO lake.names"
-        " SELECT (SELECT coalesce(max(code), 0) FROM lake.names) + row_number() OVER (ORDER BY name), name"
-        f" FROM (SELECT DISTINCT {expression} AS name FROM {batch}) WHERE name NOT IN (SELECT name FROM lake.names)"
+        " SELECT (SELECT coalesce(max(code), 0) FROM lake.names) + row_number() OVER (ORDER BY event), event"
+        f" FROM (SELECT DISTINCT event FROM {batch}) WHERE event NOT IN (SELECT name FROM lake.names)"
+    )
+    for kind in (PERSON, ACCOUNT, SESSION):
+        parts = [name for name, of in IDENTITIES.items() if of == kind]
+        number_ids(
+            connection,
+            kind,
+            " UNION ALL ".join(f"SELECT {name} AS id FROM {batch} WHERE {name} IS NOT NULL" for name in parts),
+        )
+
+
+def insert_events(connection: duckdb.DuckDBPyConnection, batch: str, selects: Mapping[str, str]) -> None:
+    """Adds the rows of ``batch`` (``event`` and identities as texts, all numbered). ``selects``: column → SQL over
+    ``batch AS b``.
+    """
+    identities = {
+        name: f"{name}_"
+        for name in IDENTITIES
+        if connection.execute(f"SELECT 1 FROM {batch} WHERE {name} IS NOT NULL LIMIT 1").fetchone()
+    }
+    columns = {"event": "n.code", **{name: f"{joined}.code" for name, joined in identities.items()}, **selects}
+    joins = " ".join(
+        f"LEFT JOIN lake.ids AS {joined} ON {joined}.kind = {IDENTITIES[name]} AND {joined}.id = b.{name}"
+        for name, joined in identities.items()
+    )
+    connection.execute(
+        f"INSERT INTO lake.events ({', '.join(columns)}) SELECT {', '.join(columns.values())}"
+        f" FROM {batch} AS b JOIN lake.names AS n ON n.name = b.event {joins}"
     )
 
 
