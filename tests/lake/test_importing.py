@@ -65,7 +65,7 @@ MADE = pytest.mark.parametrize("made", [_parquet, _csv, _json, _json_list, _fram
 
 @MADE
 def test_an_import_gives_what_a_run_over_the_source_gives(lake: doorstep.Lake, tmp_path: Path, made: Any) -> None:
-    """Whatever the source: the same counts, with filters on texts, numbers and booleans, and all rows of equal content."""
+    """Whatever the source: the same counts, with filters on texts, numbers and booleans; equal rows are all there."""
     source = made(tmp_path)
     came = lake.add(source, received_at=START)
     assert (came.rows, came.added, came.duplicates, dict(came.rejected)) == (5, 5, 0, {})

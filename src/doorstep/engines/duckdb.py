@@ -45,14 +45,16 @@ BYTES_PER_ROW: Final = 160
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """What came of a run: ``units`` and ``streams`` hold a value per column for each number in ``attempts``.
+    """What came of a run: ``units`` and ``streams`` hold a value per column for each number in ``attempts``. A store
+    may have its own numbers for units; ``spell`` turns them into values when these are asked for.
 
     ``rows``: rows that met a question (or all, where all matter); ``no_unit`` and ``no_stream``: how many of them were
     dropped because the unit, or a value to hold constant, is null; ``vanished``: units that `exclude_units` removed.
     """
 
     attempts: Attempts
-    units: tuple[pa.Array, ...]
+    unit_values: tuple[pa.Array, ...]
+    spell: tuple[Callable[[pa.Array], pa.Array], ...]
     streams: tuple[pa.Array, ...]
     groups: tuple[object, ...]
     rows: int
@@ -60,6 +62,11 @@ class Matched:
     no_unit: int
     no_stream: int
     vanished: int
+
+    @property
+    def units(self) -> tuple[pa.Array, ...]:
+        """The units' values, a column each."""
+        return tuple(spell(values) for spell, values in zip(self.spell, self.unit_values, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,10 +403,10 @@ def _together(parts: list[_Part], query: _Query) -> Matched:
     held = range(len(query.stream_columns))
     return Matched(
         attempts=joined(attempts),
-        units=tuple(
-            query.rows.spelt(name, pa.concat_arrays([part.units[column] for part in parts]))
-            for column, name in enumerate(query.funnel.unit_columns)
+        unit_values=tuple(
+            pa.concat_arrays([part.units[column] for part in parts]) for column in range(len(query.unit_columns))
         ),
+        spell=tuple(query.rows.speller(name) for name in query.funnel.unit_columns),
         streams=tuple(pa.concat_arrays([part.streams[column] for part in parts]) for column in held),
         groups=tuple(groups),
         rows=sum(part.rows for part in parts),

@@ -41,7 +41,25 @@ def whole_numbers(array: pa.Array) -> NDArray[Any]:
     return np.from_dlpack(array) if len(array) else np.empty(0, array.type.to_pandas_dtype())
 
 
+def _dense(column: pa.ChunkedArray) -> Coded | None:
+    """Integers that lie close together, such as the numbers that a lake gives: no hashing; None for all others."""
+    if not len(column) or column.null_count:
+        return None
+    numbers = whole_numbers(pa.concat_arrays(column.chunks))
+    low, high = int(numbers.min()), int(numbers.max())
+    if high - low >= 2 * len(numbers):
+        return None
+    present = np.zeros(high - low + 1, np.int32)
+    offsets = numbers - low if low else numbers
+    present[offsets] = 1
+    values = np.flatnonzero(present) + low
+    rank = np.cumsum(present, dtype=np.int32) - np.int32(1)
+    return Coded(rank[offsets], (pa.array(values, pa.int64()).cast(column.type),))
+
+
 def _code_one(column: pa.ChunkedArray) -> Coded:
+    if pa.types.is_integer(column.type) and (dense := _dense(column)) is not None:
+        return dense
     encoded = column.unify_dictionaries() if pa.types.is_dictionary(column.type) else column.dictionary_encode()
     whole = encoded.combine_chunks()
     if isinstance(whole, pa.ChunkedArray):

@@ -75,12 +75,8 @@ def open_at(connection: duckdb.DuckDBPyConnection, place: Place, snapshot: int, 
     """Attaches the lake to the connection and says where in it each thing is. RunError ``snapshot-gone``."""
     with storing(place):
         attach(connection, place, snapshot)
-        names = _names(connection)
-        rows, first, last = connection.execute(f"SELECT count(*), min(time), max(time) FROM {EVENTS}").fetchone() or (
-            0,
-            None,
-            None,
-        )
+        facts = _from_catalog(connection, snapshot) or _by_scan(connection)
+        names = _names(connection, facts.any_rest)
     shape = Shape(
         relation=EVENTS,
         event=names.event,
@@ -111,19 +107,60 @@ def open_at(connection: duckdb.DuckDBPyConnection, place: Place, snapshot: int, 
             for name in needs.identities
         },
         _values=shape.values,
-        _facts=Count(rows, 0, 0, 0, 0, last, first).facts(shape, 0),
+        _facts=Count(facts.rows, 0, 0, 0, 0, facts.last, facts.first).facts(shape, 0),
         _codes=names.events,
         _spelt={name: _speller(place, tables.IDENTITIES[name]) for name in codes},
     )
 
 
-def _names(connection: duckdb.DuckDBPyConnection) -> _Names:
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """How many events there are, the first and last time, and whether any has properties outside of the columns."""
+
+    rows: int
+    first: int | None
+    last: int | None
+    any_rest: bool
+
+
+def _from_catalog(connection: duckdb.DuckDBPyConnection, snapshot: int) -> _Facts | None:
+    """From what the catalog says of each file; None where a file holds rows of other snapshots too, or deleted ones."""
+    meta = "__ducklake_metadata_lake"
+    shown = f"begin_snapshot <= {snapshot} AND (end_snapshot IS NULL OR end_snapshot > {snapshot})"
+    table = f"(SELECT table_id FROM {meta}.ducklake_table WHERE table_name = 'events' AND {shown})"
+    files = f"(SELECT * FROM {meta}.ducklake_data_file WHERE table_id = {table} AND {shown})"
+    mixed = connection.execute(
+        f"SELECT 1 FROM {files} WHERE partial_max > {snapshot}"
+        f" UNION ALL SELECT 1 FROM {meta}.ducklake_delete_file WHERE table_id = {table} AND {shown}"
+    ).fetchone()
+    if mixed is not None:
+        return None
+    found = connection.execute(
+        f"WITH files AS {files} SELECT (SELECT coalesce(sum(record_count), 0) FROM files),"
+        " min(TRY_CAST(s.min_value AS BIGINT)) FILTER (c.column_name = 'time'),"
+        " max(TRY_CAST(s.max_value AS BIGINT)) FILTER (c.column_name = 'time'),"
+        " coalesce(bool_or(coalesce(s.null_count < f.record_count, true)) FILTER (c.column_name = 'rest'), false)"
+        f" FROM files AS f JOIN {meta}.ducklake_file_column_stats AS s USING (data_file_id)"
+        f" JOIN {meta}.ducklake_column AS c ON c.column_id = s.column_id AND c.table_id = {table}"
+        " AND c.column_name IN ('time', 'rest')"
+    ).fetchone()
+    if found is None or (found[0] and found[2] is None):
+        return None
+    return _Facts(int(found[0]), found[1], found[2], found[3])
+
+
+def _by_scan(connection: duckdb.DuckDBPyConnection) -> _Facts:
+    found = connection.execute(f"SELECT count(*), min(time), max(time), count(rest) > 0 FROM {EVENTS}").fetchone()
+    assert found is not None
+    return _Facts(*found)
+
+
+def _names(connection: duckdb.DuckDBPyConnection, any_rest: bool) -> _Names:
     columns: dict[str, tuple[tables.Column, ...]] = {}
     for column in tables.columns(connection):
         columns[column.name] = (*columns.get(column.name, ()), column)
     events = {name: code for code, name in connection.execute("SELECT code, name FROM lake.names").fetchall()}
-    any_rest = connection.execute(f"SELECT 1 FROM {EVENTS} WHERE rest IS NOT NULL LIMIT 1").fetchone()
-    return _Names(events, columns, any_rest is not None)
+    return _Names(events, columns, any_rest)
 
 
 def _present(connection: duckdb.DuckDBPyConnection, shape: Shape, needs: Needs) -> dict[str, tuple[Value, ...]]:

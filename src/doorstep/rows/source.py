@@ -75,13 +75,13 @@ class EventRows:
 
     def identity(self, name: str) -> str:
         """SQL of a column of `Needs.units` or `Needs.hold`: an integer type, VARCHAR, BOOLEAN or DOUBLE. A column of
-        units may hold numbers that stand for the values; `spelt` says them.
+        units may hold numbers that stand for the values; `speller` turns them into these.
         """
         return self._identities[name]
 
-    def spelt(self, name: str, values: pa.Array) -> pa.Array:
-        """The values that stand behind those of `identity`."""
-        return self._spelt[name](values) if name in self._spelt else values
+    def speller(self, name: str) -> Callable[[pa.Array], pa.Array]:
+        """From values of `identity` to those that they stand for; works after the connection was closed, too."""
+        return self._spelt.get(name, _as_it_is)
 
     def identity_text(self, name: str) -> str:
         """SQL (VARCHAR) of a column of `Needs.units` or `Needs.hold`, as a person writes it."""
@@ -146,6 +146,10 @@ def open_rows(
         _values=shape.values,
         _facts=counted.facts(shape, duplicates),
     )
+
+
+def _as_it_is(values: pa.Array) -> pa.Array:
+    return values
 
 
 def _settled(time: TimeColumn, counted: Count) -> TimeColumn:
