@@ -17,7 +17,9 @@ from pydantic import ByteSize, TypeAdapter, ValidationError
 from rich.text import Text
 from typer.exceptions import TyperException
 
+from doorstep.cli import lake as lake_commands
 from doorstep.cli import screens, terminal
+from doorstep.cli.options import AsJson, Map, SourceTimezone, columns_of
 from doorstep.errors import DefinitionError, DoorstepError, Issue, RunError
 
 app: Final = typer.Typer(
@@ -28,6 +30,9 @@ app: Final = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+app.command("import")(lake_commands.import_)
+app.add_typer(lake_commands.app)
 
 File = Annotated[Path, typer.Argument(help="The definition: YAML or JSON.", show_default=False)]
 Events = Annotated[
@@ -46,25 +51,7 @@ AsOf = Annotated[
     str | None, typer.Option("--as-of", help="Data horizon: later rows are invisible; default: the last row.")
 ]
 Timezone = Annotated[str, typer.Option(help="Time zone in which dates among the bounds are read.")]
-SourceTimezone = Annotated[
-    str, typer.Option("--source-timezone", help="Time zone in which naive times of the events are read.")
-]
 FirstTime = Annotated[bool, typer.Option("--first-time", help="Only units whose first ever entry lies in the range.")]
-Map = Annotated[
-    list[str] | None,
-    typer.Option("--map", help="Our name = theirs, such as user_id=uid; may be repeated.", show_default=False),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document.")]
-
-
-def _columns(pairs: list[str] | None) -> dict[str, str]:
-    columns = {}
-    for pair in pairs or []:
-        ours, equals, theirs = pair.partition("=")
-        if not (ours and equals and theirs):
-            raise RunError("bad-map", f"--map {pair!r} is not of the form ours=theirs. Write --map user_id=uid.")
-        columns[ours] = theirs
-    return columns
 
 
 def _source(events: list[str] | None, lake: Path | None, snapshot: int | None) -> object:
@@ -129,7 +116,7 @@ def run(
             as_of=as_of,
             timezone=timezone,
             first_time=first_time,
-            columns=_columns(map_),
+            columns=columns_of(map_),
             breakdown=breakdown,
             source_timezone=source_timezone,
             memory=_memory(memory),
@@ -183,7 +170,7 @@ def explain(
         as_of=as_of,
         timezone=timezone,
         first_time=first_time,
-        columns=_columns(map_),
+        columns=columns_of(map_),
         source_timezone=source_timezone,
     )
     if as_json:
@@ -223,7 +210,7 @@ def check(
     issues: list[Issue] = list(lint(funnel))
     if events or lake is not None or snapshot is not None:
         source = _source(events, lake, snapshot)
-        issues += check_against(funnel, source, columns=_columns(map_), source_timezone=source_timezone)
+        issues += check_against(funnel, source, columns=columns_of(map_), source_timezone=source_timezone)
     ok = all(issue.level != "error" for issue in issues)
     if as_json:
         terminal.show_json(

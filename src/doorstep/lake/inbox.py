@@ -138,6 +138,27 @@ class Inbox:
             found = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'inbox'").fetchone()
         return 0 if found is None else int(found[0])
 
+    def count_after(self, number: int) -> int:
+        """How many arrivals with a higher number wait."""
+        with self._reading() as connection:
+            return int(connection.execute("SELECT count(*) FROM inbox WHERE seq > ?", (number,)).fetchone()[0])
+
+    def renumber(self, settled: int) -> None:
+        """Moves the numbers of all that waits above ``settled``: an inbox from a backup gave some of them before."""
+        with self._transaction() as connection:
+            connection.execute("UPDATE inbox SET seq = -seq")
+            connection.execute("UPDATE inbox SET seq = ? - seq", (settled,))
+            top = connection.execute("SELECT coalesce(max(seq), ?) FROM inbox", (settled,)).fetchone()[0]
+            changed = connection.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'inbox'", (top,))
+            if not changed.rowcount:
+                connection.execute("INSERT INTO sqlite_sequence VALUES ('inbox', ?)", (top,))
+
+    def damage(self) -> str | None:
+        """What SQLite finds wrong with the file."""
+        with self._reading() as connection:
+            found = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
+        return None if found == "ok" else found
+
     def known(self, message_id: str) -> bool:
         """Whether an arrival with this id was ever accepted here."""
         with self._reading() as connection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,6 +18,7 @@ from doorstep.ingest.records import Arrival, Rejected
 from doorstep.lake import tables
 from doorstep.lake.attach import CONFIG, attach, attached, gone, prepare, storing
 from doorstep.lake.bulk import Request, import_all
+from doorstep.lake.checking import Finding, LakeFacts, check, facts_of, repair
 from doorstep.lake.compacting import Compacted, compact
 from doorstep.lake.importing import Imported, Told
 from doorstep.lake.inbox import Accepted, Busy, Inbox
@@ -169,6 +170,30 @@ class Lake:
             ).fetchone()
         assert found is not None
         return Snapshot(*found)
+
+    def facts(self) -> LakeFacts:
+        """Sizes, rows, files, snapshots, and what waits."""
+        with attached(self.place) as connection:
+            return facts_of(connection, self.inbox)
+
+    def check(self) -> tuple[Finding, ...]:
+        """Whether everything is there and agrees: files, rows, message ids, names, the inbox."""
+        with self._writing(SETTLE_WAIT) as writer:
+            return check(writer, self.place, self.inbox)
+
+    def repair(self) -> tuple[Finding, ...]:
+        """Mends what `check` finds as far as it can be, and says what was lost."""
+        with self._writing(SETTLE_WAIT) as writer:
+            return repair(writer, self.place, self.inbox)
+
+    def replay(self, read: Callable[[Rejected], Arrival | Rejected]) -> Accepted:
+        """Reads the rejects anew, as after a mend of what read them: those that are calls now are accepted."""
+        calls = {
+            one.number: found for one in self.inbox.dead_letters() if isinstance(found := read(one.rejected), Arrival)
+        }
+        accepted = self.accept(list(calls.values()))
+        self.inbox.bury(list(calls))
+        return accepted
 
     def at(self, snapshot: int) -> LakeAt:
         """The lake as it was at a snapshot: a source of runs."""

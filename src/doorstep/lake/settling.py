@@ -8,6 +8,7 @@ from typing import Final
 
 import duckdb
 
+from doorstep.errors import StoreError
 from doorstep.lake import tables
 from doorstep.lake.imported import Imported
 from doorstep.lake.inbox import Inbox
@@ -45,6 +46,12 @@ def settle_all(connection: duckdb.DuckDBPyConnection, place: Place, inbox: Inbox
     imported = Imported(place)
     while True:
         reached = settled_up_to(connection)
+        if inbox.last_number() < reached:
+            raise StoreError(
+                "inbox-behind",
+                f"{place.inbox} is older than the tables, as if from a backup; settling would drop what waits in it. "
+                "Run `doorstep lake repair`.",
+            )
         inbox.forget(reached)
         batch = inbox.waiting(reached, BATCH)
         if batch.num_rows == 0:
