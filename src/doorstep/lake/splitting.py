@@ -21,14 +21,22 @@ def wanted(connection: duckdb.DuckDBPyConnection, relation: str) -> list[tuple[s
 
 
 def split_json(json: str, columns: tuple[tables.Column, ...]) -> tuple[dict[str, str], str]:
-    """SQL for each property column, and for ``rest``: NULL where the columns hold all that the object says."""
+    """SQL for each property column, and for ``rest``: what is not in the columns, NULL where there is no such thing."""
     if not columns:
         return {}, f"CASE WHEN len(json_keys({json})) > 0 THEN {json}::VARCHAR END"
     names = list(dict.fromkeys(one.name for one in columns))
     found = f"json_extract({json}, {quoting.texts(json_pointer((name,)) for name in names)})"
     typed = {one.sql: _typed(f"({found})[{names.index(one.name) + 1}]", one.kind) for one in columns}
     held = " + ".join(f"({sql} IS NOT NULL)::INTEGER" for sql in typed.values())
-    return typed, f"CASE WHEN len(json_keys({json})) > {held} THEN {json}::VARCHAR END"
+    any_of = {
+        name: " OR ".join(f"{typed[one.sql]} IS NOT NULL" for one in columns if one.name == name) for name in names
+    }
+    kept = ", ".join(
+        f"{quoting.text(name)}, CASE WHEN {any_of[name]} THEN NULL ELSE ({found})[{position}] END"
+        for position, name in enumerate(names, start=1)
+    )
+    remainder = f"json_merge_patch('{{}}', json_merge_patch({json}, json_object({kept})))"
+    return typed, f"CASE WHEN len(json_keys({json})) > {held} THEN nullif({remainder}::VARCHAR, '{{}}') END"
 
 
 def _typed(value: str, kind: tables.PropertyKind) -> str:

@@ -2,7 +2,7 @@
 
 Texts that repeat are numbered once: event names in ``names``; user and anonymous ids (one numbering, since either may
 turn out to be the other), account ids and session ids in ``ids``. A property's values of one type stand in a column of
-that type, ``p1``, ``p2``, … as ``columns`` says; ``rest`` holds the whole JSON object of a row that has anything else.
+that type, ``p1``, ``p2``, … as ``columns`` says; ``rest`` is a JSON object of all that is in none.
 """
 
 from __future__ import annotations
