@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 DATA := data/events.parquet
 
-.PHONY: setup run test test-long check bench lock clean
+.PHONY: setup run test test-long check bench bench-lake lock clean
 
 run: $(READY) $(DATA) ## the example funnel's report, over generated events
 	$(BIN)/doorstep run examples/trial-activation.yaml --events $(DATA)
@@ -26,6 +26,10 @@ check: $(READY)
 bench: $(READY)
 	$(BIN)/pip install --quiet --require-hashes -r requirements/bench.txt
 	$(BIN)/python -m benchmarks
+
+bench-lake: $(READY) ## the same funnel over stored events: a lake beside ClickHouse's MergeTree
+	$(BIN)/pip install --quiet --require-hashes -r requirements/bench.txt
+	$(BIN)/python -m benchmarks.lake
 
 setup: $(READY)
 
