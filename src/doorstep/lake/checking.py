@@ -148,12 +148,10 @@ def _wrong(connection: duckdb.DuckDBPyConnection, path: str, rows: int, size: in
 
 
 def _contents(connection: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
-    copies = {"message_id": "count(DISTINCT seq) + count(*) FILTER (seq IS NULL)", "digest": "count(*)"}
-    for column, number in copies.items():
-        repeated = _one(
-            connection,
-            f"(SELECT 1 FROM lake.events WHERE {column} IS NOT NULL GROUP BY {column} HAVING {number} > 1)",
-        )
+    arrivals = "count(DISTINCT seq) + count(*) FILTER (seq IS NULL)"  # the events of one arrival share its id
+    for column, also, number in (("message_id", "message_id", arrivals), ("digest_high", "digest_low", "count(*)")):
+        given = f"FROM lake.events WHERE {column} IS NOT NULL"
+        repeated = _one(connection, f"(SELECT 1 {given} GROUP BY {column}, {also} HAVING {number} > 1)")
         if repeated:
             yield Finding("repeated", f"{repeated:,} events are there more than once (the same {column}).")
     nameless = _one(connection, "(SELECT 1 FROM lake.events WHERE event NOT IN (SELECT code FROM lake.names))")

@@ -110,7 +110,7 @@ def _read(connection: duckdb.DuckDBPyConnection, incoming: Incoming) -> _Batch:
 
 
 def _digest(incoming: Incoming) -> str:
-    """SQL (UUID) of a row's whole content; lengths keep one value from running into the next."""
+    """SQL (UHUGEINT) of a row's whole content; lengths keep one value from running into the next."""
     parts = ["event", "time::VARCHAR"]
     parts += [f"'{name}=' || length({name}) || ':' || {name}" for name in incoming.identities]
     for number, (name, value) in enumerate(incoming.typed.items()):
@@ -119,7 +119,7 @@ def _digest(incoming: Incoming) -> str:
         parts.append(f"{label} || {text}")
     if incoming.json:
         parts.append("'properties=' || nullif(properties::VARCHAR, '{}')")
-    return f"md5(length(event) || ':' || concat_ws(chr(31), {', '.join(parts)}))::UUID"
+    return f"md5_number(length(event) || ':' || concat_ws(chr(31), {', '.join(parts)}))"
 
 
 def _number_repeats(connection: duckdb.DuckDBPyConnection) -> None:
@@ -135,7 +135,7 @@ def _number_repeats(connection: duckdb.DuckDBPyConnection) -> None:
         " WHERE message_id IN (SELECT message_id FROM repeats WHERE message_id IS NOT NULL)) WHERE n > 1)"
     )
     connection.execute(
-        "UPDATE batch SET digest = md5(batch.digest::VARCHAR || '#' || numbered.n)::UUID FROM (SELECT b.rowid AS id,"
+        "UPDATE batch SET digest = md5_number(batch.digest::VARCHAR || '#' || numbered.n) FROM (SELECT b.rowid AS id,"
         " row_number() OVER (PARTITION BY digest ORDER BY b.rowid) AS n FROM batch AS b"
         " WHERE digest IN (SELECT digest FROM repeats WHERE digest IS NOT NULL)) AS numbered"
         " WHERE batch.rowid = numbered.id AND numbered.n > 1"
@@ -143,7 +143,8 @@ def _number_repeats(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _drop_known(connection: duckdb.DuckDBPyConnection) -> None:
-    connection.execute("DELETE FROM batch WHERE digest IN (SELECT digest FROM lake.events WHERE digest IS NOT NULL)")
+    known = "SELECT digest_high::UHUGEINT << 64 | digest_low FROM lake.events WHERE digest_high IS NOT NULL"
+    connection.execute(f"DELETE FROM batch WHERE digest IN ({known})")
     if not connection.execute("SELECT 1 FROM batch WHERE message_id IS NOT NULL LIMIT 1").fetchone():
         return
     for table in ("events", "traits", "links"):
@@ -205,7 +206,8 @@ def _insert(connection: duckdb.DuckDBPyConnection, batch: _Batch, source: str, r
             "time": "b.time",
             "received_at": str(received_at),
             "message_id": "b.message_id",
-            "digest": "b.digest",
+            "digest_high": "(b.digest >> 64)::UBIGINT",
+            "digest_low": f"(b.digest & {2**64 - 1})::UBIGINT",
             "source": quoting.text(source),
             "rest": rest,
             **typed,

@@ -37,7 +37,8 @@ _TABLES: Final = (
     "ids (kind TINYINT, code INTEGER, id VARCHAR)",
     "columns (number INTEGER, name VARCHAR, kind VARCHAR)",
     "events (event INTEGER, user_id INTEGER, anonymous_id INTEGER, account_id INTEGER, session_id INTEGER, time BIGINT,"
-    " received_at BIGINT, message_id VARCHAR, digest UUID, seq BIGINT, source VARCHAR, rest VARCHAR)",
+    " received_at BIGINT, message_id VARCHAR, digest_high UBIGINT, digest_low UBIGINT, seq BIGINT, source VARCHAR,"
+    " rest VARCHAR)",
     "traits (holder TINYINT, id INTEGER, name VARCHAR, value VARCHAR, time BIGINT, once BOOLEAN, received_at BIGINT,"
     " message_id VARCHAR, seq BIGINT)",
     "links (kind VARCHAR, anonymous_id VARCHAR, previous_id VARCHAR, user_id VARCHAR, account_id VARCHAR, time BIGINT,"
