@@ -11,11 +11,12 @@ import pyarrow as pa
 from doorstep.lake import tables
 from doorstep.lake.attach import attach, attached, storing
 from doorstep.lake.place import Place
+from doorstep.lake.traits import beside
 from doorstep.rows import EventRows, Needs, Value
 from doorstep.rows.facts import Count
 from doorstep.rows.identities import identity_of
 from doorstep.rows.names import Names
-from doorstep.rows.needs import no_unit_column, refuse_traits
+from doorstep.rows.needs import no_unit_column
 from doorstep.rows.paths import PROPERTIES, paths, row_paths
 from doorstep.rows.shape import Shape
 from doorstep.rows.times import TimeColumn
@@ -77,17 +78,17 @@ def open_at(connection: duckdb.DuckDBPyConnection, place: Place, snapshot: int, 
         attach(connection, place, snapshot)
         facts = _from_catalog(connection, snapshot) or _by_scan(connection)
         names = _names(connection, facts.any_rest)
+        relation, traits = beside(connection, EVENTS, needs)
     shape = Shape(
-        relation=EVENTS,
+        relation=relation,
         event=names.event,
         time=TimeColumn("time", "us", "UTC", guarded=False),
         given="true",
         message_id="message_id",
-        values={name: names.places(name) for name in needs.names},
+        values={name: traits[name] if name in traits else names.places(name) for name in needs.names},
         description=f"the lake {place.directory}",
         columns=(*_CANONICAL, *names.columns),
     )
-    refuse_traits(needs, shape.columns)
     shape = replace(shape, values=_present(connection, shape, needs))
     codes = {name for name in needs.units if name in tables.IDENTITIES and name not in needs.hold}
     return EventRows(
@@ -172,7 +173,7 @@ def _present(connection: duckdb.DuckDBPyConnection, shape: Shape, needs: Needs) 
         found[name] = tuple(
             one
             for one in found[name]
-            if connection.execute(f"SELECT 1 FROM {EVENTS} WHERE {one.sql} IS NOT NULL LIMIT 1").fetchone()
+            if connection.execute(f"SELECT 1 FROM {shape.relation} WHERE {one.sql} IS NOT NULL LIMIT 1").fetchone()
         )
         if not found[name]:
             raise no_unit_column(name, Names({}, ()), shape.columns, shape.description)
