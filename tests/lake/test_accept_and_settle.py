@@ -167,6 +167,19 @@ for n in range(15):
     assert counts(lake) == [300, 300]
 
 
+def test_a_lake_may_be_moved(lake: doorstep.Lake) -> None:
+    """Nothing in it says where it lay."""
+    lake.accept([event("1", "signup", plan="pro")])
+    lake.settle()
+    lake.close()
+    moved = lake.place.directory.rename(lake.place.directory.parent / "moved")
+    with doorstep.open_lake(moved, create=False) as again:
+        again.accept([event("2", "pay", hours=1)])
+        again.settle()
+        assert counts(again) == [1, 1]
+        assert again.check() == ()
+
+
 def test_no_lake_is_an_error_and_not_an_empty_one(tmp_path: Path) -> None:
     """Asking for a lake that is not there says so, and makes none."""
     with pytest.raises(doorstep.StoreError, match="there is no lake in"):

@@ -50,7 +50,9 @@ def attach(connection: duckdb.DuckDBPyConnection, place: Place, snapshot: int | 
         sqlite = ""
     load(connection, "sqlite_scanner" if kind == "sqlite" else "postgres_scanner", "ducklake")
     data = place.data if "://" in place.data else str(place.directory / place.data)
-    options = f"DATA_PATH {quoting.text(data.rstrip('/') + '/')}, DATA_INLINING_ROW_LIMIT 0{sqlite}"
+    # The catalog remembers the whole path where it was made; a lake may be moved, or restored elsewhere.
+    options = f"DATA_PATH {quoting.text(data.rstrip('/') + '/')}, OVERRIDE_DATA_PATH true, DATA_INLINING_ROW_LIMIT 0"
+    options += sqlite
     if snapshot is not None:
         options += f", SNAPSHOT_VERSION {snapshot}"
     connection.execute("SET ducklake_max_retry_count = 100")
