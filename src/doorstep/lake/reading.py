@@ -79,10 +79,13 @@ def open_at(connection: duckdb.DuckDBPyConnection, place: Place, snapshot: int, 
         facts = _from_catalog(connection, snapshot) or _by_scan(connection)
         names = _names(connection, facts.any_rest)
         relation, traits = beside(connection, EVENTS, needs)
+    time = TimeColumn("time", "us", "UTC", guarded=False)
+    if facts.first is not None and facts.last is not None:
+        time = replace(time, low=facts.first, high=facts.last)
     shape = Shape(
         relation=relation,
         event=names.event,
-        time=TimeColumn("time", "us", "UTC", guarded=False),
+        time=time,
         given="true",
         message_id="message_id",
         values={name: traits[name] if name in traits else names.places(name) for name in needs.names},

@@ -67,9 +67,14 @@ class EventRows:
     @property
     def spans(self) -> tuple[int, int] | None:
         """The first and last time, where the files' statistics tell and other connections can read the relation too:
-        then ranges of time may be read side by side.
+        then ranges of time may be read side by side. Not in a store, whose rows are not in the order of time.
         """
-        if self._time.low <= FIRST or self._time.high >= LAST or "doorstep_" in self.relation:
+        if (
+            self.snapshot is not None
+            or self._time.low <= FIRST
+            or self._time.high >= LAST
+            or "doorstep_" in self.relation
+        ):
             return None
         return self._time.low, self._time.high
 
