@@ -100,7 +100,7 @@ def _agree(rows: list[dict[str, Any]], definition: dict[str, Any], breakdown: st
     assert found == _told(frame, definition, breakdown)
 
 
-EXAMPLES = settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=12)
+EXAMPLES = settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=8)
 
 
 @EXAMPLES

@@ -201,7 +201,7 @@ class Lake:
 
     def open_rows(self, connection: duckdb.DuckDBPyConnection, needs: Needs) -> EventRows:
         """The latest events, as a run wants them."""
-        return self.at(self.snapshot().id).open_rows(connection, needs)
+        return open_at(connection, self.place, None, needs)
 
     @contextmanager
     def _writing(self, wait: float) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -72,9 +72,16 @@ class _Names:
         return found
 
 
-def open_at(connection: duckdb.DuckDBPyConnection, place: Place, snapshot: int, needs: Needs) -> EventRows:
-    """Attaches the lake to the connection and says where in it each thing is. RunError ``snapshot-gone``."""
+def open_at(connection: duckdb.DuckDBPyConnection, place: Place, snapshot: int | None, needs: Needs) -> EventRows:
+    """Attaches the lake to the connection, as it was at the snapshot or at the latest one, and says where in it each
+    thing is. RunError ``snapshot-gone``.
+    """
     with storing(place):
+        if snapshot is None:
+            attach(connection, place)
+            latest = "SELECT max(snapshot_id) FROM __ducklake_metadata_lake.ducklake_snapshot"
+            (snapshot,) = connection.execute(latest).fetchone() or (0,)
+            connection.execute("DETACH lake")
         attach(connection, place, snapshot)
         facts = _from_catalog(connection, snapshot) or _by_scan(connection)
         names = _names(connection, facts.any_rest)
