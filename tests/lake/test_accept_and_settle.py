@@ -105,9 +105,9 @@ def test_what_json_cannot_hold_is_rejected_alone(lake: doorstep.Lake) -> None:
     """Half a surrogate pair, NaN, a time beyond all years: those calls are kept as rejects, the others settle."""
     bad = [event("1", "e", p="\ud800"), event("\udfff", "e"), event("3", "e", p=2**70, q=float("nan"))]
     late = Arrival("4", START, "test", (Event("e", 10**18, "u1"),))
-    assert lake.accept([*bad, late, event("5", "e", p=2**70)]) == Accepted(1, 0)
+    assert lake.accept([*bad, late, event("5", "e", p=2**70), event("6", "")]) == Accepted(1, 0)
     assert lake.settle().arrivals == 1
-    assert [one.rejected.code for one in lake.inbox.dead_letters()] == ["unfit"] * 4
+    assert [one.rejected.code for one in lake.inbox.dead_letters()] == ["unfit"] * 5
 
 
 def test_rejects_are_kept_with_their_reason(lake: doorstep.Lake) -> None:

@@ -224,6 +224,8 @@ def _written(arrivals: Sequence[Arrival]) -> tuple[list[tuple[Arrival, str]], li
         try:
             if not all(FIRST <= record.time <= LAST for record in one.records):
                 raise ValueError("a time lies outside of the years 1 to 9999")
+            if any(isinstance(record, Event) and not record.event for record in one.records):
+                raise ValueError("an event has no name")
             one.message_id.encode()
             fit.append((one, payload(one)))
         except (TypeError, ValueError, RecursionError) as error:
