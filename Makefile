@@ -8,7 +8,7 @@ NODE := tests/server/node
 NODE_READY := $(if $(shell command -v npm),$(NODE)/node_modules/.ready)
 DATA := data/events.parquet
 
-.PHONY: setup run test test-long check bench lock lock-node clean
+.PHONY: setup run test test-long check bench bench-lake lock lock-node clean
 
 run: $(READY) $(DATA) ## the example funnel's report, over generated events
 	$(BIN)/doorstep run examples/trial-activation.yaml --events $(DATA)
@@ -28,6 +28,10 @@ check: $(READY)
 bench: $(READY)
 	$(BIN)/pip install --quiet --require-hashes -r requirements/bench.txt
 	$(BIN)/python -m benchmarks
+
+bench-lake: $(READY) ## the same funnel over stored events: a lake beside ClickHouse's MergeTree
+	$(BIN)/pip install --quiet --require-hashes -r requirements/bench.txt
+	$(BIN)/python -m benchmarks.lake
 
 setup: $(READY)
 

@@ -22,10 +22,11 @@ MAY_IMPORT = {
     "registry": {"errors", "definitions", "funnels"},
     "demo": {"errors"},
     "ingest": {"errors", "rows"},
-    "server": {"errors", "ingest"},
+    "lake": {"errors", "rows", "ingest"},
+    "server": {"errors", "ingest", "lake", "registry"},
     "cli": {
         *("errors", "definitions", "matching", "rows", "engines", "funnels", "drift", "registry", "demo"),
-        *("ingest", "server"),
+        *("ingest", "lake", "server"),
     },
 }
 

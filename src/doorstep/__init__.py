@@ -1,7 +1,7 @@
 """Funnels that give the same number twice, and can say why.
 
 ``load`` reads a definition, ``run`` counts it over events, ``explain`` tells one unit's story, ``run_examples`` runs a
-definition's own tests. What they raise descends from ``DoorstepError``.
+definition's own tests. ``open_lake`` opens a place where events live. What they raise descends from ``DoorstepError``.
 """
 
 from importlib import import_module
@@ -9,11 +9,20 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from doorstep.definitions import Funnel, load
-    from doorstep.errors import DefinitionError, DoorstepError, Issue, RegistryError, RunError, SourceError
+    from doorstep.errors import (
+        DefinitionError,
+        DoorstepError,
+        Issue,
+        RegistryError,
+        RunError,
+        SourceError,
+        StoreError,
+    )
     from doorstep.funnels.examples import ExampleResult, run_examples
     from doorstep.funnels.explain import Story, explain
     from doorstep.funnels.result import FunnelResult
     from doorstep.funnels.run import run
+    from doorstep.lake import Lake, open_lake
 
 __all__ = [
     "DefinitionError",
@@ -22,23 +31,29 @@ __all__ = [
     "Funnel",
     "FunnelResult",
     "Issue",
+    "Lake",
     "RegistryError",
     "RunError",
     "SourceError",
+    "StoreError",
     "Story",
     "explain",
     "load",
+    "open_lake",
     "run",
     "run_examples",
 ]
 
 _ROOMS = {
     "doorstep.definitions": ("Funnel", "load"),
-    "doorstep.errors": ("DefinitionError", "DoorstepError", "Issue", "RegistryError", "RunError", "SourceError"),
+    "doorstep.errors": (
+        *("DefinitionError", "DoorstepError", "Issue", "RegistryError", "RunError", "SourceError", "StoreError"),
+    ),
     "doorstep.funnels.examples": ("ExampleResult", "run_examples"),
     "doorstep.funnels.explain": ("Story", "explain"),
     "doorstep.funnels.result": ("FunnelResult",),
     "doorstep.funnels.run": ("run",),
+    "doorstep.lake": ("Lake", "open_lake"),
 }
 
 

@@ -18,7 +18,8 @@ from rich.text import Text
 from typer.exceptions import TyperException
 
 from doorstep.cli import keys, publishing, screens, terminal
-from doorstep.cli.options import AsJson
+from doorstep.cli import lake as lake_commands
+from doorstep.cli.options import AsJson, Map, SourceTimezone, columns_of
 from doorstep.cli.published import DATA, Data, definition
 from doorstep.errors import DefinitionError, DoorstepError, Issue, RunError
 
@@ -31,12 +32,21 @@ app: Final = typer.Typer(
     rich_markup_mode=None,
 )
 
+app.command("import")(lake_commands.import_)
+app.add_typer(lake_commands.app)
+
 File = Annotated[
     Path, typer.Argument(help="The definition: YAML, JSON, or a published one as name@version.", show_default=False)
 ]
 Events = Annotated[
-    list[str],
+    list[str] | None,
     typer.Option("--events", help="Event files or globs: Parquet, CSV, JSON lines, gzip too.", show_default=False),
+]
+InLake = Annotated[
+    Path | None, typer.Option("--lake", help="A lake's directory, in place of files.", show_default=False)
+]
+AtSnapshot = Annotated[
+    int | None, typer.Option("--snapshot", help="The lake as it was then; default: as it is now.", show_default=False)
 ]
 Since = Annotated[str | None, typer.Option(help="First instant or date of entries, included.")]
 Until = Annotated[str | None, typer.Option(help="Instant or date before which entries lie.")]
@@ -44,25 +54,19 @@ AsOf = Annotated[
     str | None, typer.Option("--as-of", help="Data horizon: later rows are invisible; default: the last row.")
 ]
 Timezone = Annotated[str, typer.Option(help="Time zone in which dates among the bounds are read.")]
-SourceTimezone = Annotated[
-    str, typer.Option("--source-timezone", help="Time zone in which naive times of the events are read.")
-]
 FirstTime = Annotated[bool, typer.Option("--first-time", help="Only units whose first ever entry lies in the range.")]
-Map = Annotated[
-    list[str] | None,
-    typer.Option("--map", help="Our name = theirs, such as user_id=uid; may be repeated.", show_default=False),
-]
 
 
-def columns_of(pairs: list[str] | None) -> dict[str, str]:
-    """``--map`` as a mapping of our names to theirs."""
-    columns = {}
-    for pair in pairs or []:
-        ours, equals, theirs = pair.partition("=")
-        if not (ours and equals and theirs):
-            raise RunError("bad-map", f"--map {pair!r} is not of the form ours=theirs. Write --map user_id=uid.")
-        columns[ours] = theirs
-    return columns
+def source_of(events: list[str] | None, lake: Path | None, snapshot: int | None) -> object:
+    """What a command reads: files, or a lake at a snapshot."""
+    if events and lake is None and snapshot is None:
+        return events
+    if lake is None or events:
+        raise RunError("no-source", "say which events are meant: --events PATH for files, or --lake DIR, one of them.")
+    from doorstep.lake import open_lake
+
+    opened = open_lake(lake, create=False)
+    return opened if snapshot is None else opened.at(snapshot)
 
 
 def _memory(text: str | None) -> int | None:
@@ -80,7 +84,9 @@ def _memory(text: str | None) -> int | None:
 @app.command()
 def run(
     file: File,
-    events: Events,
+    events: Events = None,
+    lake: InLake = None,
+    snapshot: AtSnapshot = None,
     since: Since = None,
     until: Until = None,
     as_of: AsOf = None,
@@ -100,7 +106,7 @@ def run(
     data: Data = DATA,
     as_json: AsJson = False,
 ) -> None:
-    """Count a funnel over event files."""
+    """Count a funnel over event files or a lake."""
     from doorstep.funnels.run import run as run_funnel
 
     if attempts is not None and attempts.suffix not in {".parquet", ".csv"}:
@@ -108,7 +114,7 @@ def run(
     with terminal.progress() as told:
         result = run_funnel(
             definition(file, data),
-            events,
+            source_of(events, lake, snapshot),
             since=since,
             until=until,
             as_of=as_of,
@@ -143,8 +149,10 @@ def _write(table: pa.Table, path: Path) -> None:
 @app.command()
 def explain(
     file: File,
-    events: Events,
     unit: Annotated[str, typer.Option(help="The unit, as in the `unit` column of --attempts.", show_default=False)],
+    events: Events = None,
+    lake: InLake = None,
+    snapshot: AtSnapshot = None,
     since: Since = None,
     until: Until = None,
     as_of: AsOf = None,
@@ -160,7 +168,7 @@ def explain(
 
     told = explain_unit(
         definition(file, data),
-        events,
+        source_of(events, lake, snapshot),
         unit,
         since=since,
         until=until,
@@ -183,6 +191,8 @@ def check(
         list[str] | None,
         typer.Option("--events", help="Also hold the definition against these events.", show_default=False),
     ] = None,
+    lake: InLake = None,
+    snapshot: AtSnapshot = None,
     map_: Map = None,
     source_timezone: SourceTimezone = "UTC",
     data: Data = DATA,
@@ -203,8 +213,9 @@ def check(
         raise typer.Exit(1) from None
     rules = checklist(funnel)
     issues: list[Issue] = list(lint(funnel))
-    if events:
-        issues += check_against(funnel, events, columns=columns_of(map_), source_timezone=source_timezone)
+    if events or lake is not None or snapshot is not None:
+        source = source_of(events, lake, snapshot)
+        issues += check_against(funnel, source, columns=columns_of(map_), source_timezone=source_timezone)
     ok = all(issue.level != "error" for issue in issues)
     if as_json:
         terminal.show_json(

@@ -10,8 +10,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from doorstep.cli import terminal
-from doorstep.cli.commands import Events, Map, SourceTimezone, app, columns_of
-from doorstep.cli.options import AsJson
+from doorstep.cli.commands import AtSnapshot, Events, InLake, app, source_of
+from doorstep.cli.options import AsJson, Map, SourceTimezone, columns_of
 from doorstep.definitions.durations import format_duration, parse_positive_duration
 from doorstep.errors import RunError
 
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 @app.command()
 def drift(
     files: Annotated[list[Path], typer.Argument(help="Definitions: YAML or JSON.", show_default=False)],
-    events: Events,
+    events: Events = None,
+    lake: InLake = None,
+    snapshot: AtSnapshot = None,
     recent: Annotated[str, typer.Option(help="The span to look at, such as 1d, 7d or 2w.")] = "7d",
     periods: Annotated[
         int, typer.Option(help="How many earlier spans, whole weeks apart, say what is usual.", min=1)
@@ -44,7 +46,7 @@ def drift(
     with terminal.progress() as told:
         report = look(
             files,
-            events,
+            source_of(events, lake, snapshot),
             recent=_span(recent),
             periods=periods,
             as_of=as_of,

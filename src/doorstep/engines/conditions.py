@@ -71,7 +71,7 @@ def names(events: tuple[str, ...], rows: EventRows) -> str:
     """SQL: the row has one of these event names."""
     if events == (ANY_EVENT,):
         return "true"
-    return f"{rows.event} IN ({', '.join(quoting.text(name) for name in events)})"
+    return rows.is_named(events)
 
 
 def _test(test: Test, places: Sequence[Value]) -> str:

@@ -49,14 +49,16 @@ BYTES_PER_ROW: Final = 250
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """What came of a run: ``units`` and ``streams`` hold a value per column for each number in ``attempts``.
+    """What came of a run: ``units`` and ``streams`` hold a value per column for each number in ``attempts``. A store
+    may have its own numbers for units; ``spell`` turns them into values when these are asked for.
 
     ``rows``: rows that met a question (or all, where all matter); ``no_unit`` and ``no_stream``: how many of them were
     dropped because the unit, or a value to hold constant, is null; ``vanished``: units that `exclude_units` removed.
     """
 
     attempts: Attempts
-    units: tuple[pa.Array, ...]
+    unit_values: tuple[pa.Array, ...]
+    spell: tuple[Callable[[pa.Array], pa.Array], ...]
     streams: tuple[pa.Array, ...]
     groups: tuple[object, ...]
     rows: int
@@ -64,6 +66,11 @@ class Matched:
     no_unit: int
     no_stream: int
     vanished: int
+
+    @property
+    def units(self) -> tuple[pa.Array, ...]:
+        """The units' values, a column each."""
+        return tuple(spell(values) for spell, values in zip(self.spell, self.unit_values, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +118,9 @@ def engine(
     """A fresh engine; what does not fit in memory goes to a temporary directory, which is removed at the end."""
     count = threads or os.cpu_count() or 1
     with tempfile.TemporaryDirectory(prefix="doorstep-") as directory:
-        connection = duckdb.connect(os.path.join(directory, "work.duckdb") if memory is not None else ":memory:")
+        place = os.path.join(directory, "work.duckdb") if memory is not None else ":memory:"
+        # A lake loads extensions, which are installed by pinned hashes as DuckDB itself is: none is checked again.
+        connection = duckdb.connect(place, config={"allow_unsigned_extensions": True})
         try:
             connection.execute(f"SET threads = {count}")
             connection.execute("SET preserve_insertion_order = false")
@@ -423,11 +432,13 @@ def _together(parts: list[_Part], query: _Query) -> Matched:
         known = np.array([groups.setdefault(value, len(groups)) for value in values] + [-1], np.int32)
         attempts.append(replace(part.attempts, stream=part.attempts.stream + streams, group=known[part.attempts.group]))
         streams += len(part.streams[0]) if part.streams else 0
-    columns = range(len(query.unit_columns))
     held = range(len(query.stream_columns))
     return Matched(
         attempts=joined(attempts),
-        units=tuple(pa.concat_arrays([part.units[column] for part in parts]) for column in columns),
+        unit_values=tuple(
+            pa.concat_arrays([part.units[column] for part in parts]) for column in range(len(query.unit_columns))
+        ),
+        spell=tuple(query.rows.speller(name) for name in unit_identities(query.funnel)),
         streams=tuple(pa.concat_arrays([part.streams[column] for part in parts]) for column in held),
         groups=tuple(groups),
         rows=sum(part.rows for part in parts),

@@ -26,7 +26,7 @@ def stitched(engine: Engine, rows: EventRows, funnel: Funnel, bounds: Bounds) ->
     stitch = funnel.stitch
     if stitch is None or rows.names_identity(UNIT):
         return rows
-    known, anonymous = rows.identity(stitch.known), rows.identity(stitch.anonymous)
+    known, anonymous = rows.identity_text(stitch.known), rows.identity_text(stitch.anonymous)
     excluded = [asks(Question(one.event, one.condition), rows) for one in funnel.exclude]
     visible = " AND ".join([rows.time_at_most(bounds.as_of), *(f"NOT {one}" for one in excluded)])
     intervals = fresh_name("intervals")

@@ -126,16 +126,15 @@ def _session_name(funnel: Funnel, unit: str) -> tuple[str, int | None]:
 
 
 def _events(running: Engine, rows: EventRows, funnel: Funnel, unit: str, names: tuple[str, ...]) -> list[UnitEvent]:
-    columns = [rows.identity(column) for column in unit_identities(funnel)]
-    key = f"CAST({columns[0]} AS VARCHAR)"
+    columns = [rows.identity_text(column) for column in unit_identities(funnel)]
     wanted: list[str] = [unit]
-    where = f"{key} = $p0"
+    where = f"{columns[0]} = $p0"
     if len(columns) > 1:
         try:
             wanted = [str(value) for value in json.loads(unit)]
         except (ValueError, TypeError):
             wanted = []
-        where = " AND ".join(f"CAST({column} AS VARCHAR) = $p{n}" for n, column in enumerate(columns))
+        where = " AND ".join(f"{column} = $p{n}" for n, column in enumerate(columns))
         if len(wanted) != len(columns):
             shown = json.dumps(list(funnel.unit_columns))
             raise RunError(

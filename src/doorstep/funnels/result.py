@@ -30,7 +30,9 @@ def instant(microseconds: int | None) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """What was read. ``rejected``: reason → rows that could not be used; bounds are microseconds UTC."""
+    """What was read. ``rejected``: reason → rows that could not be used; bounds are microseconds UTC; ``snapshot``: of
+    a lake, None for all else.
+    """
 
     description: str
     rows: int
@@ -41,6 +43,7 @@ class Data:
     as_of: int
     rejected: Mapping[str, int]
     notes: tuple[str, ...]
+    snapshot: int | None = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,7 @@ class FunnelResult:
                 "as_of": instant(data.as_of),
                 "rejected": dict(data.rejected),
                 "notes": list(data.notes),
+                **({} if data.snapshot is None else {"snapshot": data.snapshot}),
             },
             "unit": self.unit,
             "count": self.funnel.count,

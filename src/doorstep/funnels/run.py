@@ -40,7 +40,8 @@ def run(
     progress: Progress | None = None,
 ) -> FunnelResult:
     """Runs ``funnel`` (a `Funnel`, a path or a document) over ``source``: a path or glob or list of them (Parquet, CSV,
-    JSON lines, gzip too), or anything that speaks the Arrow PyCapsule interface.
+    JSON lines, gzip too), anything that speaks the Arrow PyCapsule interface, or a lake (`open_lake`), at the snapshot
+    it is at or at an older one (`Lake.at`).
 
     ``since``/``until`` (half open) bound entries, ``as_of`` is the data horizon; dates are read in ``timezone``.
     ``first_time`` keeps units whose first ever entry lies in the range. ``columns`` maps our names to theirs; naive
@@ -121,6 +122,7 @@ def _result(
             as_of=bounds.as_of,
             rejected={**facts.rejected, **{reason: number for reason, number in dropped.items() if number}},
             notes=facts.notes,
+            snapshot=rows.snapshot,
         ),
         breakdown=() if breakdown is None else _by_group(funnel, matched, breakdown),
         breakdown_by=breakdown,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -31,7 +31,7 @@ def read_csv(
     connection: duckdb.DuckDBPyConnection, files: Files, needs: Needs, columns: Mapping[str, str], zone: str
 ) -> Shape:
     """CSV files with a header line each; a cell that is empty is null, and rows that do not fit are counted."""
-    headers = {path: _header(path) for path in files.paths}
+    headers = headers_of(files)
     known = tuple(dict.fromkeys(name for _, header in headers.values() for name in header))
     typed = dict.fromkeys(known, VARCHAR)
     names = match_names(known, columns, files.description)
@@ -56,12 +56,20 @@ def read_csv(
         notes=names.notes,
         columns=known,
     )
-    staged = stage(connection, shape, _relation(headers, known, rejects))
+    staged = stage(connection, shape, cells_of(headers, known, rejects))
     lost, notes = _lost(connection, (f"{rejects}_{number}" for number in range(len(set(headers.values())))))
     return _decide(connection, replace(staged, notes=staged.notes + notes), needs, lost)
 
 
-def _header(path: str) -> tuple[str, tuple[str, ...]]:
+Header = tuple[str, tuple[str, ...]]
+
+
+def headers_of(files: Files) -> dict[str, Header]:
+    """For each file the delimiter and the column names, from its first line."""
+    return {path: _header(path) for path in files.paths}
+
+
+def _header(path: str) -> Header:
     """The delimiter and the column names, from the first line."""
     opener = gzip.open if path.lower().endswith(".gz") else open
     try:
@@ -81,8 +89,11 @@ def _header(path: str) -> tuple[str, tuple[str, ...]]:
     return delimiter, unique
 
 
-def _relation(headers: Mapping[str, tuple[str, tuple[str, ...]]], known: tuple[str, ...], rejects: str) -> str:
-    groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+def cells_of(headers: Mapping[str, Header], known: tuple[str, ...], rejects: str) -> str:
+    """SQL of all rows with the ``known`` columns, as texts. Reading it fills tables named ``rejects``, ``_0`` and so on
+    (one for each header), with the lines that do not fit.
+    """
+    groups: dict[Header, list[str]] = {}
     for path, found in headers.items():
         groups.setdefault(found, []).append(path)
     parts = []
@@ -133,21 +144,10 @@ def _decide(connection: duckdb.DuckDBPyConnection, shape: Shape, needs: Needs, l
     A column without a single value could be of any type.
     """
     looked_at = sorted({value.sql for name in needs.properties for value in shape.values[name] if value.kind == "text"})
-    kinds: dict[str, Kind] = {}
-    if looked_at:
-        tests = ", ".join(
-            f"count({c}), count_if({c} IN ('true', 'false')), count_if(regexp_full_match({c}, '{_INTEGER}')),"
-            f" count_if(regexp_full_match({c}, '{_NUMBER}'))"
-            for c in looked_at
-        )
-        with reading(shape.description):
-            counts = connection.execute(f"SELECT {tests} FROM {shape.relation}").fetchone() or ()
-        for position, column in enumerate(looked_at):
-            kinds[column] = _kind(*counts[4 * position : 4 * position + 4])
+    with reading(shape.description):
+        spelt = decide_kinds(connection, looked_at, shape.relation)
     values = {
-        name: tuple(_typed(place, kinds.get(place.sql, "text")) for place in places)
-        if name not in needs.identities
-        else places
+        name: tuple(spelt.get(place.sql, place) for place in places) if name not in needs.identities else places
         for name, places in shape.values.items()
     }
     said = [
@@ -158,6 +158,20 @@ def _decide(connection: duckdb.DuckDBPyConnection, shape: Shape, needs: Needs, l
     ]
     notes = (*shape.notes, f"CSV cells have no types; {', '.join(said)}.") if said else shape.notes
     return replace(shape, values=values, lost_lines=lost, notes=notes)
+
+
+def decide_kinds(connection: duckdb.DuckDBPyConnection, columns: Sequence[str], relation: str) -> dict[str, Value]:
+    """Each column of texts as values of the kind that all of its cells spell; ``json`` where there is no cell."""
+    if not columns:
+        return {}
+    tests = ", ".join(
+        f"count({c}), count_if({c} IN ('true', 'false')), count_if(regexp_full_match({c}, '{_INTEGER}')),"
+        f" count_if(regexp_full_match({c}, '{_NUMBER}'))"
+        for c in columns
+    )
+    counts = connection.execute(f"SELECT {tests} FROM {relation}").fetchone() or ()
+    kinds = {column: _kind(*counts[4 * position : 4 * position + 4]) for position, column in enumerate(columns)}
+    return {column: _typed(Value(column, "text"), kind) for column, kind in kinds.items()}
 
 
 _WORD: Final[dict[Kind, str]] = {"text": "text", "boolean": "true or false", "integer": "numbers", "number": "numbers"}

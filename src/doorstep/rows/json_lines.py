@@ -27,8 +27,8 @@ def read_json(
     connection: duckdb.DuckDBPyConnection, files: Files, needs: Needs, columns: Mapping[str, str], zone: str
 ) -> Shape:
     """JSON lines (or files that are one list of objects); a line that is no object is counted as unreadable."""
-    relation = _relation(files.paths)
-    known, names = _names(connection, relation, files, columns)
+    relation = objects_of(files.paths)
+    known, names = keys_of(connection, relation, files, columns)
     refuse_traits(needs, known)
     lookups = _Lookups()
     event = lookups.add(require(names, EVENT, known, files.description))
@@ -72,7 +72,7 @@ class _Lookups:
         return f"json_extract(json, {quoting.texts(self._pointers)})"
 
 
-def _relation(paths: Sequence[str]) -> str:
+def objects_of(paths: Sequence[str]) -> str:
     """Objects of all files: those that begin with ``[`` hold one list, the others one object a line."""
     lists = [path for path in paths if _first_byte(path) == b"["]
     lines = [path for path in paths if path not in lists]
@@ -99,7 +99,7 @@ def _first_byte(path: str) -> bytes:
         raise SourceError("unreadable", f"{path} cannot be read: {error}. Check that the file is whole.") from None
 
 
-def _names(
+def keys_of(
     connection: duckdb.DuckDBPyConnection, relation: str, files: Files, columns: Mapping[str, str]
 ) -> tuple[tuple[str, ...], Names]:
     """The keys that lines have, and which of them stand for ours; all lines are read when the first do not tell."""

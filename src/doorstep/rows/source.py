@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import duckdb
+import pyarrow as pa
 
 from doorstep.errors import SourceError
+from doorstep.rows import quoting
 from doorstep.rows.delimited import read_csv
 from doorstep.rows.duplicates import without_duplicates
 from doorstep.rows.facts import Count, Facts, count
@@ -28,8 +31,8 @@ class EventRows:
     """Usable events, each once: rows without a readable time or an event, and repeated messages, are left out.
 
     ``relation`` goes after FROM; ``event`` (VARCHAR, never NULL or empty) and ``time`` (BIGINT microseconds UTC, never
-    NULL) are SQL over it. ``kinds`` tells what each typed property holds. Lives as long as the connection it was opened
-    on.
+    NULL) are SQL over it. ``kinds`` tells what each typed property holds; ``snapshot`` which state of a store this is.
+    Lives as long as the connection it was opened on.
     """
 
     relation: str
@@ -39,12 +42,22 @@ class EventRows:
     description: str
     kinds: Mapping[str, Kind]
     columns: tuple[str, ...]
-    plain: PlainFiles | None
-    """The same rows as plain columns of Parquet files, where they are that."""
     _time: TimeColumn
     _identities: Mapping[str, str]
     _values: Mapping[str, tuple[Value, ...]]
     _facts: Facts
+    plain: PlainFiles | None = None
+    """The same rows as plain columns of Parquet files, where they are that."""
+    snapshot: int | None = None
+    _codes: Mapping[str, int] | None = None
+    _spelt: Mapping[str, Callable[[pa.Array], pa.Array]] = field(default_factory=dict)
+
+    def is_named(self, events: Iterable[str]) -> str:
+        """SQL: the row's event has one of these names."""
+        if self._codes is None:
+            return f"{self.event} IN ({', '.join(quoting.text(name) for name in events)})"
+        codes = sorted(self._codes[name] for name in events if name in self._codes)
+        return f"event IN ({', '.join(map(str, codes))})" if codes else "false"
 
     def time_at_least(self, us: int) -> str:
         """SQL: the row is not earlier than ``us`` (microseconds UTC); lets a Parquet scan skip row groups."""
@@ -57,15 +70,30 @@ class EventRows:
     @property
     def spans(self) -> tuple[int, int] | None:
         """The first and last time, where the files' statistics tell and other connections can read the relation too:
-        then ranges of time may be read side by side.
+        then ranges of time may be read side by side. Not in a store, whose rows are not in the order of time.
         """
-        if self._time.low <= FIRST or self._time.high >= LAST or "doorstep_" in self.relation:
+        if (
+            self.snapshot is not None
+            or self._time.low <= FIRST
+            or self._time.high >= LAST
+            or "doorstep_" in self.relation
+        ):
             return None
         return self._time.low, self._time.high
 
     def identity(self, name: str) -> str:
-        """SQL of a column of `Needs.units` or `Needs.hold`: an integer type, VARCHAR, BOOLEAN or DOUBLE."""
+        """SQL of a column of `Needs.units` or `Needs.hold`: an integer type, VARCHAR, BOOLEAN or DOUBLE. A column of
+        units may hold numbers that stand for the values; `speller` turns them into these.
+        """
         return self._identities[name]
+
+    def speller(self, name: str) -> Callable[[pa.Array], pa.Array]:
+        """From values of `identity` to those that they stand for; works after the connection was closed, too."""
+        return self._spelt.get(name, _as_it_is)
+
+    def identity_text(self, name: str) -> str:
+        """SQL (VARCHAR) of a column of `Needs.units` or `Needs.hold`, as a person writes it."""
+        return as_text(self._values[name]) if name in self._spelt else f"CAST({self._identities[name]} AS VARCHAR)"
 
     def values(self, name: str) -> tuple[Value, ...]:
         """Where a property of `Needs` is to be found, to be tried in turn; nothing when there is no such place."""
@@ -84,6 +112,15 @@ class EventRows:
         return self._facts
 
 
+@runtime_checkable
+class Store(Protocol):
+    """What keeps events in a form of its own, and opens them itself."""
+
+    def open_rows(self, connection: duckdb.DuckDBPyConnection, needs: Needs) -> EventRows:
+        """The events, over this connection."""
+        ...
+
+
 def open_rows(
     connection: duckdb.DuckDBPyConnection,
     source: object,
@@ -92,12 +129,18 @@ def open_rows(
     source_timezone: str = "UTC",
     needs: Needs,
 ) -> EventRows:
-    """Open ``source``: a path, a glob, a list of them, or anything that speaks the Arrow PyCapsule interface.
+    """Open ``source``: a path, a glob, a list of them, anything that speaks the Arrow PyCapsule interface, or a store.
 
     ``columns`` maps our names to theirs; naive times are read in ``source_timezone`` (IANA). CSV, JSON lines and frames
     are read now, into a temporary table of what is needed; Parquet stays where it is. Raises SourceError when the rows
     cannot be read as events.
     """
+    if isinstance(source, Store):
+        if columns:
+            raise SourceError(
+                "no-mapping", "a lake has the names of Doorstep, so that nothing can be mapped. Drop the map."
+            )
+        return source.open_rows(connection, needs)
     shape = _read(connection, source, needs, dict(columns or {}), check_timezone(source_timezone))
     read = shape.relation
     shape, counted = count(connection, shape)
@@ -123,6 +166,10 @@ def open_rows(
         _values=shape.values,
         _facts=counted.facts(shape, duplicates),
     )
+
+
+def _as_it_is(values: pa.Array) -> pa.Array:
+    return values
 
 
 def _settled(time: TimeColumn, counted: Count) -> TimeColumn:

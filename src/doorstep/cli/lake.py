@@ -1,0 +1,187 @@
+"""Commands about a lake: bring events in, see it, keep it small and whole."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table as Drawn
+from rich.text import Text
+
+from doorstep.cli import terminal
+from doorstep.cli.options import AsJson, Map, SourceTimezone, columns_of
+from doorstep.errors import RunError
+
+app = typer.Typer(name="lake", help="See, compact, check and repair a lake.", no_args_is_help=True)
+rejects_app = typer.Typer(name="rejects", help="What senders sent that could not be kept.", no_args_is_help=True)
+app.add_typer(rejects_app)
+
+Directory = Annotated[Path, typer.Option("--lake", "--data", help="The lake's directory.", show_default=False)]
+
+
+def import_(
+    lake: Annotated[Path, typer.Option("--lake", "--data", help="The lake; made when absent.", show_default=False)],
+    sources: Annotated[
+        list[str],
+        typer.Argument(help="Event files or globs, a .duckdb file, or a postgresql:// address.", show_default=False),
+    ],
+    map_: Map = None,
+    source_timezone: SourceTimezone = "UTC",
+    table: Annotated[str | None, typer.Option(help="The table, where the source is a database.")] = None,
+    query: Annotated[str | None, typer.Option(help="A query, where the source is a database.")] = None,
+    rejects: Annotated[
+        Path | None, typer.Option(help="Where to write rows that cannot be used (JSON lines).", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring events into a lake, each once however often it is imported."""
+    from doorstep.lake import Table, open_lake
+
+    source: object = sources
+    if table is not None or query is not None:
+        if len(sources) != 1:
+            raise RunError("one-database", "--table and --query belong to one database. Name just that one.")
+        source = Table(sources[0], table, query)
+    with terminal.progress() as told, open_lake(lake) as opened:
+        came = opened.add(
+            source,
+            received_at=time.time_ns() // 1_000,
+            columns=columns_of(map_),
+            source_timezone=source_timezone,
+            rejects=rejects,
+            told=told or (lambda _what, _done: None),
+        )
+    if as_json:
+        terminal.show_json(asdict(came))
+        return
+    for note in came.notes:
+        terminal.say(f"note: {note}")
+    terminal.show(Text(f"{came.rows:,} rows read: {came.added:,} added, {came.duplicates:,} known already"))
+    for reason, rows in came.rejected.items():
+        terminal.show(Text(f"{rows:,} rejected: {reason.replace('_', ' ')}"))
+    if came.rejects is not None:
+        terminal.show(Text(f"rejects are in {came.rejects}: mend them there and import that file"))
+
+
+@app.command()
+def show(lake: Directory, as_json: AsJson = False) -> None:
+    """Sizes, rows, files, snapshots, and what waits."""
+    from doorstep.funnels.result import instant
+    from doorstep.lake import open_lake
+
+    with open_lake(lake, create=False) as opened:
+        facts = opened.facts()
+    first, last = instant(facts.first_time), instant(facts.last_time)
+    if as_json:
+        terminal.show_json({**asdict(facts), "first_time": first, "last_time": last})
+        return
+    drawn = Drawn("table", "rows", "files", "bytes", box=None, pad_edge=False)
+    for name, table in facts.tables.items():
+        drawn.add_row(name, f"{table.rows:,}", f"{table.files:,}", f"{table.bytes:,}")
+    terminal.show(drawn)
+    terminal.show(Text(f"events     {first or '–'} to {last or '–'}"))
+    terminal.show(
+        f"snapshots  {facts.snapshots:,}: {facts.oldest_snapshot} to {facts.snapshot}; kept: {_list(facts.kept)}"
+    )
+    terminal.show(Text(f"waiting    {facts.waiting:,} accepted and not settled; {facts.rejects:,} rejects"))
+
+
+def _list(numbers: tuple[int, ...]) -> str:
+    return ", ".join(map(str, numbers)) or "none"
+
+
+@app.command()
+def settle(lake: Directory, as_json: AsJson = False) -> None:
+    """Move what was accepted into the tables; a running server does so by itself."""
+    from doorstep.lake import open_lake
+
+    with open_lake(lake, create=False) as opened:
+        settled = opened.settle(wait=60)
+    if as_json:
+        terminal.show_json(asdict(settled))
+    else:
+        terminal.show(Text(f"{settled.arrivals:,} arrivals settled"))
+
+
+@app.command()
+def compact(
+    lake: Directory,
+    history: Annotated[int, typer.Option(help="Days for which runs at old snapshots stay possible.", min=0)] = 7,
+    as_json: AsJson = False,
+) -> None:
+    """Put small files together, sorted, and end old snapshots that are not kept."""
+    from datetime import timedelta
+
+    from doorstep.lake import open_lake
+
+    with open_lake(lake, create=False) as opened:
+        done = opened.compact(history=timedelta(days=history))
+    if as_json:
+        terminal.show_json(asdict(done))
+    else:
+        files = f"{done.files_before:,} files of events are now {done.files_after:,}"
+        terminal.show(Text(f"{files}; {done.expired:,} snapshots ended"))
+
+
+@app.command()
+def check(lake: Directory, as_json: AsJson = False) -> None:
+    """Look whether everything is there and agrees; exit code 1 when not."""
+    _tell(lake, as_json, mend=False)
+
+
+@app.command()
+def repair(lake: Directory, as_json: AsJson = False) -> None:
+    """Mend what check finds, and say what was lost."""
+    _tell(lake, as_json, mend=True)
+
+
+def _tell(lake: Path, as_json: bool, *, mend: bool) -> None:
+    from doorstep.lake import open_lake
+
+    with open_lake(lake, create=False) as opened:
+        findings = opened.repair() if mend else opened.check()
+    ok = all(one.mended is not None for one in findings)
+    if as_json:
+        terminal.show_json({"ok": ok, "findings": [asdict(one) for one in findings]})
+    else:
+        for one in findings:
+            terminal.show(Text(f"{one.code}: {one.message}{' ' + one.mended if one.mended else ''}"))
+        if not findings:
+            terminal.show(Text("everything is there and agrees"))
+    if not ok:
+        raise typer.Exit(1)
+
+
+@rejects_app.command("list")
+def list_rejects(lake: Directory, as_json: AsJson = False) -> None:
+    """Each reject's number, code and reason."""
+    from doorstep.lake import open_lake
+
+    with open_lake(lake, create=False) as opened:
+        letters = opened.inbox.dead_letters()
+    if as_json:
+        terminal.show_json([{"number": one.number, **asdict(one.rejected)} for one in letters])
+        return
+    drawn = Drawn("number", "code", "from", "reason", box=None, pad_edge=False)
+    for one in letters:
+        drawn.add_row(str(one.number), one.rejected.code, one.rejected.source, one.rejected.message)
+    terminal.show(drawn)
+
+
+@rejects_app.command("show")
+def show_reject(lake: Directory, number: int, as_json: AsJson = False) -> None:
+    """What was sent, as it was sent."""
+    from doorstep.lake import open_lake
+
+    with open_lake(lake, create=False) as opened:
+        found = next((one for one in opened.inbox.dead_letters() if one.number == number), None)
+    if found is None:
+        raise RunError("no-such-reject", f"there is no reject {number}. `doorstep lake rejects list` shows them.")
+    if as_json:
+        terminal.show_json({"number": found.number, **asdict(found.rejected)})
+    else:
+        terminal.show(Text(f"{found.rejected.code}: {found.rejected.message}"))
+        terminal.show(Text(found.rejected.body))

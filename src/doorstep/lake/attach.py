@@ -1,0 +1,118 @@
+"""DuckDB connections with a lake attached as ``lake``; extensions come from installed packages, no network."""
+
+from __future__ import annotations
+
+import importlib.util
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from doorstep.errors import RunError, StoreError
+from doorstep.lake.place import Place
+from doorstep.rows import quoting
+
+BUSY_MS: Final = 10_000
+"""How long to wait for another process that is writing the catalog."""
+
+
+CONFIG: Final[dict[str, str | bool | int | float | list[str]]] = {"allow_unsigned_extensions": True}
+"""Extensions are installed with us by pinned hashes, as DuckDB itself is; checking them again takes 0.3 s each time."""
+
+
+def load(connection: duckdb.DuckDBPyConnection, *extensions: str) -> None:
+    """Loads DuckDB extensions from their packages."""
+    connection.execute("SET autoinstall_known_extensions = false")
+    for name in extensions:
+        package = importlib.util.find_spec(f"duckdb_extension_{name}")
+        files = (
+            [] if package is None or package.origin is None else Path(package.origin).parent.rglob("*.duckdb_extension")
+        )
+        file = next(iter(files), None)
+        if file is None:
+            raise StoreError(
+                "no-extension",
+                f"the DuckDB extension {name} is missing. Install duckdb-extension-{name.replace('_', '-')}.",
+            )
+        connection.execute(f"LOAD {quoting.text(str(file))}")
+
+
+def attach(connection: duckdb.DuckDBPyConnection, place: Place, snapshot: int | None = None) -> None:
+    """Attaches the lake as ``lake``, as it was at ``snapshot`` (then read-only). RunError ``snapshot-gone``."""
+    kind, _, target = place.catalog.partition(":")
+    if kind == "sqlite":
+        target = str(place.directory / target)
+        sqlite = f", META_BUSY_TIMEOUT {BUSY_MS}"
+    else:
+        sqlite = ""
+    load(connection, "sqlite_scanner" if kind == "sqlite" else "postgres_scanner", "ducklake")
+    data = place.data if "://" in place.data else str(place.directory / place.data)
+    # The catalog remembers the whole path where it was made; a lake may be moved, or restored elsewhere.
+    options = f"DATA_PATH {quoting.text(data.rstrip('/') + '/')}, OVERRIDE_DATA_PATH true, DATA_INLINING_ROW_LIMIT 0"
+    options += sqlite
+    if snapshot is not None:
+        options += f", SNAPSHOT_VERSION {snapshot}"
+    connection.execute("SET ducklake_max_retry_count = 100")
+    try:
+        connection.execute(f"ATTACH {quoting.text(f'ducklake:{kind}:{target}')} AS lake ({options})")
+    except duckdb.Error as error:
+        if snapshot is not None and "snapshot" in str(error).lower():
+            raise gone(snapshot, place) from None
+        raise
+    if snapshot is not None:  # DuckLake attaches an expired snapshot too, and shows what is left of it
+        there = "SELECT 1 FROM __ducklake_metadata_lake.ducklake_snapshot WHERE snapshot_id = ?"
+        if connection.execute(there, (snapshot,)).fetchone() is None:
+            connection.execute("DETACH lake")
+            raise gone(snapshot, place)
+
+
+def gone(snapshot: int, place: Place) -> RunError:
+    """The error for a snapshot that the lake no longer has."""
+    return RunError(
+        "snapshot-gone",
+        f"the lake in {place.directory} has no snapshot {snapshot}: it never had, or the snapshot expired. "
+        "`doorstep lake show` lists those it has; a kept snapshot never expires.",
+    )
+
+
+def prepare(place: Place) -> None:
+    """Makes the file of a SQLite catalog, in the mode in which readers and the writer do not wait for each other.
+
+    Once DuckDB has such a file open, nothing else of this process may open it: closing it would drop DuckDB's locks.
+    """
+    kind, _, target = place.catalog.partition(":")
+    path = place.directory / target
+    if kind == "sqlite" and not path.exists():
+        catalog = sqlite3.connect(path)
+        catalog.execute("PRAGMA journal_mode = WAL")
+        catalog.close()
+
+
+@contextmanager
+def attached(place: Place, snapshot: int | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A fresh connection with the lake attached, closed at the end."""
+    with duckdb.connect(config=CONFIG) as connection, storing(place):
+        attach(connection, place, snapshot)
+        yield connection
+
+
+@contextmanager
+def storing(place: Place) -> Iterator[None]:
+    """Turns what DuckDB raises about the lake into a StoreError of one paragraph."""
+    try:
+        yield
+    except duckdb.Error as error:
+        reason = str(error).splitlines()[0].split(": ", 1)[-1][:300]
+        if "No space left" in str(error) or "disk is full" in str(error):
+            raise StoreError(
+                "disk-full", f"the disk of {place.directory} is full; nothing was lost. Make room."
+            ) from None
+        if "database is locked" in str(error):
+            raise StoreError(
+                "locked",
+                f"another process keeps the catalog of {place.directory} locked. Try again, or end that process.",
+            ) from None
+        raise StoreError("lake-failed", f"the lake in {place.directory} cannot be used: {reason}") from None

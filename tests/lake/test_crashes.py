@@ -1,0 +1,104 @@
+"""A process that is killed at any moment: what it acknowledged is there once, and nothing is half there."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import doorstep
+from lakes import START, rows_of
+
+ROOT = Path(__file__).parent.parent
+
+INGEST = """
+import os, sys
+import doorstep
+from lakes import event
+lake = doorstep.open_lake(sys.argv[1])
+said = os.open(sys.argv[2], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+for batch in range(10_000):
+    names = [f"{sys.argv[3]}-{batch}-{n}" for n in range(20)]
+    lake.accept([event(name, ("signup", "pay")[n % 2], name, plan="pro", **{f"p{batch % 7}": n})
+                 for n, name in enumerate(names)])
+    os.write(said, "".join(name + chr(10) for name in names).encode())
+    if batch % 3 == 0:
+        lake.settle()
+    if batch % 25 == 24:
+        lake.compact()
+"""
+
+
+def _killed(lake: doorstep.Lake, said: Path, life: int, seconds: float) -> None:
+    """A process that accepts and settles until it is killed."""
+    command = [sys.executable, "-c", INGEST, str(lake.place.directory), str(said), str(life)]
+    child = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 60
+    size = said.stat().st_size if said.exists() else 0
+    while not (said.exists() and said.stat().st_size > size) and time.monotonic() < deadline and child.poll() is None:
+        time.sleep(0.005)
+    time.sleep(seconds)
+    assert child.poll() is None, child.communicate()[1].decode()
+    os.kill(child.pid, signal.SIGKILL)
+    child.communicate()
+
+
+def _survive(tmp_path: Path, lives: int, seed: int) -> None:
+    chance = random.Random(seed)
+    lake = doorstep.open_lake(tmp_path / "lake")
+    said = tmp_path / "said"
+    for life in range(lives):
+        _killed(lake, said, life, chance.random() * 0.8)
+        lake.settle(wait=10)
+        kept = [name for (name,) in rows_of(lake, "message_id")]
+        acknowledged = said.read_text("utf-8").split()
+        assert len(set(kept)) == len(kept), "something is there twice"
+        assert set(acknowledged) <= set(kept), "something acknowledged is lost"
+        whole = {name.rpartition("-")[0] for name in kept}
+        assert len(kept) == 20 * len(whole), "a batch is half there"
+    assert lake.check() == ()
+    lake.close()
+
+
+def test_whatever_is_killed_nothing_acknowledged_is_lost_or_doubled(tmp_path: Path) -> None:
+    """SIGKILL while it accepts, settles and compacts: the lake opens as if nothing had been."""
+    _survive(tmp_path, 4, 1)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(10))
+def test_two_hundred_kills(tmp_path: Path, seed: int) -> None:
+    """The same, at many more moments."""
+    _survive(tmp_path, 20, seed)
+
+
+def test_an_import_that_was_killed_goes_on(tmp_path: Path) -> None:
+    """Imported again after a kill, the rows are all there and each once."""
+    rows = 300_000
+    pl.DataFrame(
+        {
+            "user_id": [f"u{n % 1000}" for n in range(rows)],
+            "event": "e",
+            "time": [START + n for n in range(rows)],
+            "message_id": [f"m{n}" if n % 2 else None for n in range(rows)],
+        }
+    ).write_parquet(tmp_path / "e.parquet")
+    lake = doorstep.open_lake(tmp_path / "lake")
+    script = "import sys, doorstep; doorstep.open_lake(sys.argv[1]).add(sys.argv[2], received_at=1)"
+    command = [sys.executable, "-c", script, str(lake.place.directory), str(tmp_path / "e.parquet")]
+    for seconds in (0.8, 1.2, 1.6):
+        child = subprocess.Popen(command)
+        time.sleep(seconds)
+        child.kill()
+        child.wait()
+    came = lake.add(tmp_path / "e.parquet", received_at=1)
+    assert came.added + came.duplicates == rows
+    assert rows_of(lake, "count(*), count(DISTINCT time)") == [(rows, rows)]
+    assert lake.check() == ()

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import doorstep
+from doorstep.lake import Accepted, Busy
+from lakes import event, rows_of
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 16 MB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(place)], check=False)
+    if mounted.returncode:
+        pytest.skip("nothing can be mounted here")
+    yield place
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def _fill(lake: doorstep.Lake, kept: list[str]) -> None:
+    """Sends without end, and notes what was acknowledged."""
+    for batch in range(10_000):
+        names = [f"{batch}-{n}" for n in range(50)]
+        assert lake.accept([event(name, "signup", text="x" * 300) for name in names]) == Accepted(50, 0)
+        kept += names
+
+
+def test_a_full_disk_loses_nothing_that_was_acknowledged(small_disk: Path) -> None:
+    """Calls that do not fit are refused whole, with a clear answer; after room is made all goes on."""
+    lake = doorstep.open_lake(small_disk / "lake")
+    filler = small_disk / "filler"
+    filler.write_bytes(bytes(10_000_000))
+    kept: list[str] = []
+    with pytest.raises(Busy, match="is full") as raised:
+        _fill(lake, kept)
+    assert raised.value.code == "disk-full"
+    with pytest.raises(doorstep.StoreError):
+        lake.settle()
+    filler.unlink()
+    lake.settle()
+    assert lake.accept([event("after", "signup")]) == Accepted(1, 0)
+    lake.settle()
+    assert {name for (name,) in rows_of(lake, "message_id")} == {*kept, "after"}
+    assert lake.check() == ()
+    lake.close()

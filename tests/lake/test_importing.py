@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import doorstep
+from doorstep.lake import Accepted, Table
+from lakes import FUNNEL, START, counts, event, rows_of
+
+ROWS: list[dict[str, Any]] = [
+    {"user_id": "u1", "event": "signup", "time": START, "plan": "pro", "seats": 3, "ok": True, "rate": 1.5},
+    {"user_id": "u1", "event": "pay", "time": START + 1, "plan": "pro", "seats": None, "ok": None, "rate": None},
+    {"user_id": "u2", "event": "signup", "time": START + 2, "plan": "free", "seats": 0, "ok": False, "rate": 0.5},
+    {"user_id": "u2", "event": "pay", "time": START + 3, "plan": None, "seats": None, "ok": None, "rate": 2.0},
+    {"user_id": "u2", "event": "pay", "time": START + 3, "plan": None, "seats": None, "ok": None, "rate": 2.0},
+]
+
+
+def _parquet(place: Path) -> object:
+    pq.write_table(pa.Table.from_pylist(ROWS), place / "e.parquet")
+    return place / "e.parquet"
+
+
+def _csv(place: Path) -> object:
+    pl.DataFrame(ROWS).write_csv(place / "e.csv")
+    return place / "e.csv"
+
+
+def _json(place: Path) -> object:
+    (place / "e.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS), "utf-8")
+    return place / "e.jsonl"
+
+
+def _json_list(place: Path) -> object:
+    (place / "e.json").write_text(json.dumps(ROWS), "utf-8")
+    return place / "e.json"
+
+
+def _frame(_place: Path) -> object:
+    return pl.DataFrame(ROWS)
+
+
+def _table(place: Path) -> object:
+    rows = pa.Table.from_pylist(ROWS)
+    with duckdb.connect(place / "e.duckdb") as connection:
+        connection.execute("CREATE TABLE ours AS FROM rows")
+    assert rows.num_rows
+    return Table(str(place / "e.duckdb"), "ours")
+
+
+def _query(place: Path) -> object:
+    _table(place)
+    return Table(str(place / "e.duckdb"), query="SELECT * FROM ours WHERE time IS NOT NULL")
+
+
+MADE = pytest.mark.parametrize("made", [_parquet, _csv, _json, _json_list, _frame, _table, _query])
+
+
+@MADE
+def test_an_import_gives_what_a_run_over_the_source_gives(lake: doorstep.Lake, tmp_path: Path, made: Any) -> None:
+    """Whatever the source: the same counts, with filters on texts, numbers and booleans; equal rows are all there."""
+    source = made(tmp_path)
+    came = lake.add(source, received_at=START)
+    assert (came.rows, came.added, came.duplicates, dict(came.rejected)) == (5, 5, 0, {})
+    over = pl.DataFrame(ROWS) if isinstance(source, Table) else source
+    for filters in (
+        {"plan": "pro"},
+        {"seats": {"gte": 0}},
+        {"ok": True},
+        {"rate": {"gt": 1}},
+        {"ok": {"exists": True}},
+    ):
+        definition = {**FUNNEL, "count": "attempts", "reentry": "always"}
+        definition["steps"] = [{"event": "signup", "filters": filters}, {"event": "pay", "window": "1d"}]
+        assert counts(lake, definition) == counts(over, definition), filters
+
+
+@MADE
+def test_importing_again_adds_nothing(lake: doorstep.Lake, tmp_path: Path, made: Any) -> None:
+    """Rows without message ids are known by their content and how often it came."""
+    source = made(tmp_path)
+    lake.add(source, received_at=START)
+    lake.compact()
+    came = lake.add(source, received_at=START + 1)
+    assert (came.rows, came.added, came.duplicates) == (5, 0, 5)
+    assert counts(lake) == [1, 1]
+
+
+def test_a_file_that_grew_adds_what_is_new(lake: doorstep.Lake) -> None:
+    """A longer export of the same rows adds only the rows that were not there, a third equal row among them."""
+    lake.add(pl.DataFrame(ROWS), received_at=START)
+    came = lake.add(pl.DataFrame([*ROWS, ROWS[-1], {**ROWS[0], "user_id": "u3"}]), received_at=START)
+    assert (came.added, came.duplicates) == (2, 5)
+
+
+def test_message_ids_are_shared_with_what_senders_send(lake: doorstep.Lake) -> None:
+    """What was sent is not imported again, even when it is not settled yet; what was imported is not taken again."""
+    lake.accept([event("a", "signup", plan="pro")])
+    rows = [{**ROWS[0], "message_id": name} for name in ("a", "b", "b", None)]
+    came = lake.add(pl.DataFrame(rows), received_at=START)
+    assert (came.added, came.duplicates) == (2, 2)
+    assert lake.accept([event("b", "pay"), event("c", "pay")]) == Accepted(2, 0)
+    assert lake.settle().repeated == 1
+    assert rows_of(lake, "message_id") == [("a",), ("b",), ("c",), (None,)]
+
+
+def test_of_rows_with_one_message_id_the_earliest_is_imported(lake: doorstep.Lake) -> None:
+    """As in a run over the file (semantics 1)."""
+    rows = [{"user_id": "u", "event": e, "time": START + t, "message_id": "m"} for e, t in (("late", 2), ("first", 1))]
+    lake.add(pl.DataFrame(rows), received_at=START)
+    assert rows_of(lake, "time") == [(START + 1,)]
+
+
+def test_rejects_can_be_mended_and_imported(lake: doorstep.Lake, tmp_path: Path) -> None:
+    """The report counts by reason; the file of rejects holds each row and why, and imports once it is mended."""
+    path = tmp_path / "e.jsonl"
+    good = json.dumps(ROWS[0])
+    path.write_text(
+        f'{good}\n{{"user_id": "u1", "event": "pay", "time": "yesterday", "plan": "pro"}}\n'
+        f'{{"user_id": "u1", "time": {START}}}\n{{"event": "pay", "user_id": "u1"}}\n{{"broken": \n[1]\n',
+        "utf-8",
+    )
+    rejects = tmp_path / "rejects.jsonl"
+    came = lake.add(path, received_at=START, rejects=rejects)
+    assert dict(came.rejected) == {"no_event": 1, "no_time": 1, "unreadable_line": 2, "unreadable_time": 1}
+    assert (came.rows, came.added, came.rejects) == (6, 1, rejects)
+    written = [json.loads(line) for line in rejects.read_text("utf-8").splitlines()]
+    assert {"doorstep_rejected": "unreadable_line", "line": '{"broken": '} in written
+    mended = [
+        {**row, "time": START + 5, "event": "pay"} for row in written if row["doorstep_rejected"] == "unreadable_time"
+    ]
+    rejects.write_text("".join(json.dumps(row) + "\n" for row in mended), "utf-8")
+    assert lake.add(rejects, received_at=START).added == 1
+    assert counts(lake) == [1, 1]
+    assert "doorstep_rejected" not in {name for (name,) in rows_of(lake, "name", "columns")}
+
+
+def test_csv_lines_that_do_not_fit_are_rejects(lake: doorstep.Lake, tmp_path: Path) -> None:
+    """A line with too many cells is told with its text."""
+    (tmp_path / "e.csv").write_text(
+        f"user_id,event,time\nu1,signup,{START}\nu1,pay,{START},oops\nu2,,{START}\n", "utf-8"
+    )
+    came = lake.add(tmp_path / "e.csv", received_at=START)
+    assert (came.rows, came.added, dict(came.rejected)) == (3, 1, {"no_event": 1, "unreadable_line": 1})
+    assert came.rejects is not None
+    assert f"u1,pay,{START},oops" in came.rejects.read_text("utf-8")
+
+
+def test_names_are_mapped(lake: doorstep.Lake) -> None:
+    """Our names for theirs, of properties too; naive times are read in the zone that is said."""
+    frame = pl.DataFrame([{"who": "u1", "what": "signup", "at": "2026-01-01T01:00:00", "tier": "pro"}])
+    lake.add(
+        frame,
+        received_at=START,
+        columns={"user_id": "who", "event": "what", "time": "at", "plan": "tier"},
+        source_timezone="Europe/Berlin",
+    )
+    assert rows_of(lake, "time") == [(START,)]
+    assert counts(lake) == [1, 0]
+
+
+def test_values_of_every_type_survive(lake: doorstep.Lake) -> None:
+    """Timestamps are compared as instants, huge integers exactly, objects are looked into."""
+    table = pa.table(
+        {
+            "user_id": pa.array([7, 8], pa.int64()),
+            "event": ["signup", "pay"],
+            "time": pa.array([START, START + 1], pa.timestamp("us", "UTC")),
+            "day": pa.array([START, None], pa.timestamp("us")),
+            "big": pa.array([2**64 - 1, None], pa.uint64()),
+            "o": pa.array([{"a": {"b": 1}}, None], pa.struct({"a": pa.struct({"b": pa.int64()})})),
+            "l": pa.array([[1], []]),
+            "properties": ['{"plan": "pro", "deep": {"x": "y"}}', None],
+        }
+    )
+    lake.add(table, received_at=START)
+    for filters in ({"day": {"lte": "2026-01-01"}}, {"big": 2**64 - 1}, {"o.a.b": 1}, {"l": {"exists": True}},
+                    {"plan": "pro"}, {"deep.x": "y"}, {"properties.plan": "pro"}):  # fmt: skip
+        definition = {**FUNNEL, "steps": [{"event": "signup", "filters": filters}, {"event": "pay"}]}
+        assert counts(lake, definition) == counts(table, definition) == [1, 0], filters
