@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from doorstep.errors import StoreError
 from doorstep.ingest.records import Alias, Arrival, Event, Identify, Member, Rejected, Traits
+from doorstep.ingest.sink import Accepted, Busy
 from doorstep.lake.place import Place
 from doorstep.rows.times import FIRST, LAST
 
@@ -36,22 +37,6 @@ CREATE TABLE IF NOT EXISTS dead_letters (
   number INTEGER PRIMARY KEY AUTOINCREMENT, code TEXT NOT NULL, message TEXT NOT NULL, received_at INTEGER NOT NULL,
   source TEXT NOT NULL, body TEXT NOT NULL);
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """What came of a call: arrivals kept, and those whose message id was known already."""
-
-    new: int
-    duplicates: int
-
-
-class Busy(StoreError):  # noqa: N818 - a state to wait out, as HTTP calls it
-    """Nothing was kept; the sender should come again after ``retry_after`` seconds."""
-
-    def __init__(self, code: str, message: str, retry_after: float) -> None:
-        super().__init__(code, message)
-        self.retry_after = retry_after
 
 
 @dataclass(frozen=True, slots=True)
