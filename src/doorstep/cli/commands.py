@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -17,7 +18,10 @@ from pydantic import ByteSize, TypeAdapter, ValidationError
 from rich.text import Text
 from typer.exceptions import TyperException
 
-from doorstep.cli import screens, terminal
+from doorstep.cli import report, screens, terminal
+from doorstep.cli.arguments import ManyEvents
+from doorstep.cli.drawing import number_of
+from doorstep.cli.interruption import INTERRUPTED, MESSAGE, at_once
 from doorstep.errors import DefinitionError, DoorstepError, Issue, RunError
 
 app: Final = typer.Typer(
@@ -32,7 +36,9 @@ app: Final = typer.Typer(
 File = Annotated[Path, typer.Argument(help="The definition: YAML or JSON.", show_default=False)]
 Events = Annotated[
     list[str],
-    typer.Option("--events", help="Event files or globs: Parquet, CSV, JSON lines, gzip too.", show_default=False),
+    typer.Option(
+        "--events", help="Event files or globs, one or more: Parquet, CSV, JSON lines, gzip too.", show_default=False
+    ),
 ]
 Since = Annotated[str | None, typer.Option(help="First instant or date of entries, included.")]
 Until = Annotated[str | None, typer.Option(help="Instant or date before which entries lie.")]
@@ -73,7 +79,7 @@ def _memory(text: str | None) -> int | None:
     return size
 
 
-@app.command()
+@app.command(cls=ManyEvents)
 def run(
     file: File,
     events: Events,
@@ -96,7 +102,8 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Count a funnel over event files."""
-    from doorstep.funnels.run import run as run_funnel
+    with at_once():
+        from doorstep.funnels.run import run as run_funnel
 
     if attempts is not None and attempts.suffix not in {".parquet", ".csv"}:
         raise RunError("bad-attempts", f"--attempts {str(attempts)!r} should end in .parquet or .csv.")
@@ -120,9 +127,9 @@ def run(
     if as_json:
         terminal.show_json(result.to_dict())
     else:
-        terminal.show(screens.report(result))
+        terminal.show(report.report(result))
     if attempts is not None:
-        terminal.say(f"{len(result.matched.attempts):,} attempts written to {attempts}")
+        terminal.say(f"{number_of(len(result.matched.attempts), 'attempt')} written to {attempts}")
 
 
 def _write(table: pa.Table, path: Path) -> None:
@@ -135,7 +142,7 @@ def _write(table: pa.Table, path: Path) -> None:
         raise RunError("cannot-write", f"{path} cannot be written: {error.strerror or error}.") from None
 
 
-@app.command()
+@app.command(cls=ManyEvents)
 def explain(
     file: File,
     events: Events,
@@ -150,7 +157,8 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Tell one unit's story: its attempts, the rows that served, and why others did not."""
-    from doorstep.funnels.explain import explain as explain_unit
+    with at_once():
+        from doorstep.funnels.explain import explain as explain_unit
 
     told = explain_unit(
         file,
@@ -170,7 +178,7 @@ def explain(
         terminal.show(screens.story(told))
 
 
-@app.command()
+@app.command(cls=ManyEvents)
 def check(
     file: File,
     events: Annotated[
@@ -182,23 +190,26 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Find errors, say every rule that is declared or defaulted, and point at what looks wrong."""
-    from doorstep.definitions.checklist import checklist
-    from doorstep.definitions.identity import definition_hash, text_hash
-    from doorstep.definitions.lint import lint
-    from doorstep.definitions.reading import load
-    from doorstep.funnels.data_check import check_against
+    with at_once():
+        from doorstep.definitions.checklist import checklist
+        from doorstep.definitions.identity import definition_hash, text_hash
+        from doorstep.definitions.lint import lint
+        from doorstep.definitions.reading import load_placed
+        from doorstep.funnels.data_check import check_against
 
     try:
-        funnel = load(file)
+        placed = load_placed(file)
     except DefinitionError as error:
         if not as_json or any(issue.code in UNREADABLE for issue in error.issues):
             raise
         terminal.show_json({"ok": False, "issues": [_issue(one) for one in error.issues], "rules": []})
         raise typer.Exit(1) from None
+    funnel = placed.funnel
     rules = checklist(funnel)
     issues: list[Issue] = list(lint(funnel))
     if events:
         issues += check_against(funnel, events, columns=_columns(map_), source_timezone=source_timezone)
+    issues = list(placed.located(issues))
     ok = all(issue.level != "error" for issue in issues)
     if as_json:
         terminal.show_json(
@@ -231,10 +242,11 @@ def describe(
     as_json: AsJson = False,
 ) -> None:
     """Say a definition in plain words and as a table."""
-    from doorstep.definitions.identity import canonical, definition_hash
-    from doorstep.definitions.prose import as_markdown
-    from doorstep.definitions.prose import describe as in_words
-    from doorstep.definitions.reading import load
+    with at_once():
+        from doorstep.definitions.identity import canonical, definition_hash
+        from doorstep.definitions.prose import as_markdown
+        from doorstep.definitions.prose import describe as in_words
+        from doorstep.definitions.reading import load
 
     funnel = load(file)
     if as_json:
@@ -247,7 +259,7 @@ def describe(
             }
         )
     elif markdown:
-        print(as_markdown(funnel))
+        terminal.show_text(as_markdown(funnel))
     else:
         terminal.show(screens.described(funnel))
 
@@ -255,8 +267,9 @@ def describe(
 @app.command()
 def test(file: File, as_json: AsJson = False) -> None:
     """Run a definition's own examples."""
-    from doorstep.definitions.reading import load
-    from doorstep.funnels.examples import run_examples
+    with at_once():
+        from doorstep.definitions.reading import load
+        from doorstep.funnels.examples import run_examples
 
     funnel = load(file)
     results = run_examples(funnel)
@@ -297,9 +310,6 @@ def demo(
         terminal.say(f"events written to {path}")
 
 
-INTERRUPTED: Final = 130
-
-
 def main() -> None:
     """Runs the command line; 0 done, 1 the answer is no, 2 the request or the input is wrong, 130 interrupted."""
     try:
@@ -310,14 +320,11 @@ def main() -> None:
         _fail(error.code, error.message, error)
         code = INTERRUPTED if error.code == "interrupted" else _exit_code(error)
     except (KeyboardInterrupt, typer.Abort):
-        _fail("interrupted", "stopped before it was done; nothing was kept.", KeyboardInterrupt())
+        _fail("interrupted", MESSAGE, KeyboardInterrupt())
         code = INTERRUPTED
     except TyperException as error:
         _fail("usage", getattr(error, "format_message", error.__str__)(), error)
         code = 2
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
     except Exception as error:
         if os.environ.get("DOORSTEP_DEBUG"):
             traceback.print_exc()
@@ -338,7 +345,8 @@ def _unreadable(error: DefinitionError) -> bool:
 
 def _fail(code: str, message: str, error: BaseException) -> None:
     if "--json" in sys.argv:
-        terminal.show_json({"error": {"code": code, "message": message}})
+        with suppress(RunError):
+            terminal.show_json({"error": {"code": code, "message": message}})
     if isinstance(error, DefinitionError):
         terminal.say(screens.findings(error.issues))
     else:

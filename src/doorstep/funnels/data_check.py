@@ -8,6 +8,7 @@ from doorstep.definitions.funnel import Funnel
 from doorstep.definitions.lint import against_data
 from doorstep.engines.duckdb import engine, needs_of
 from doorstep.errors import Issue
+from doorstep.funnels.run import refuse_unknown_names
 from doorstep.matching.plan import compile_plan
 from doorstep.rows import open_rows, reading
 
@@ -16,8 +17,9 @@ def check_against(
     funnel: Funnel, source: object, *, columns: Mapping[str, str] | None = None, source_timezone: str = "UTC"
 ) -> tuple[Issue, ...]:
     """Findings about event names, properties and literals (see `lint.against_data`)."""
+    needs = needs_of(funnel, compile_plan(funnel), None)
+    refuse_unknown_names(columns, needs)
     with engine() as running:
-        needs = needs_of(funnel, compile_plan(funnel), None)
         rows = open_rows(running.connection, source, columns=columns, source_timezone=source_timezone, needs=needs)
         with reading(rows.description):
             found = running.execute(f"SELECT DISTINCT {rows.event} FROM {rows.relation}", "reading events").fetchall()
