@@ -16,6 +16,7 @@ import pyarrow.parquet
 import typer
 from pydantic import ByteSize, TypeAdapter, ValidationError
 from rich.text import Text
+from typer._click.utils import PacifyFlushWrapper
 from typer.exceptions import TyperException
 
 from doorstep.cli import report, screens, terminal
@@ -322,6 +323,8 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):
         _fail("interrupted", MESSAGE, KeyboardInterrupt())
         code = INTERRUPTED
+    except SystemExit as error:
+        code = 0 if isinstance(sys.stdout, PacifyFlushWrapper) else error.code  # help that its reader did not wait for
     except TyperException as error:
         _fail("usage", getattr(error, "format_message", error.__str__)(), error)
         code = 2

@@ -5,23 +5,26 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
-from typing import Final, NoReturn
 
-INTERRUPTED: Final = 130
-MESSAGE: Final = "stopped before it was done; nothing was kept."
+TYPE_CHECKING = False  # as in the package: until this module is loaded Ctrl-C is Python's
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import NoReturn
+
+INTERRUPTED = 130
+MESSAGE = "stopped before it was done; nothing was kept."
 
 
-@contextmanager
-def at_once() -> Iterator[None]:
+class at_once:  # noqa: N801 - reads as what it does: `with at_once():`
     """Inside, Ctrl-C ends the process with one line and exit code 130; afterwards it is what it was."""
-    before = signal.signal(signal.SIGINT, _stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+
+    def __enter__(self) -> None:
+        """Hear it from now on."""
+        self._before = signal.signal(signal.SIGINT, _stop)
+
+    def __exit__(self, *raised: object) -> None:
+        """Back to what it was."""
+        signal.signal(signal.SIGINT, self._before)
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:
