@@ -5,8 +5,8 @@ definition's own tests. ``open_lake`` opens a place where events live. What they
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # type checkers know the name; `typing` itself is slow to load, and Ctrl-C is not heard till then
 if TYPE_CHECKING:
     from doorstep.definitions import Funnel, load
     from doorstep.errors import (

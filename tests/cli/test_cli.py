@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+
+from doorstep.cli.arguments import spread
 
 FUNNEL = """
 funnel: signup
@@ -107,7 +110,7 @@ def test_attempts_are_written_with_the_contract_s_columns(place: Path) -> None:
 def test_explain_names_the_rule_that_refused_a_row(place: Path) -> None:
     """The late row, how late it was, and the window."""
     ran = _doorstep(place, "explain", "funnel.yaml", "--events", "events.csv", "--unit", "u1")
-    assert "verify at 2026-03-09 02:00:00 was not taken: it came 8d 2h after signup; the window is 7d" in ran.stdout
+    assert "verify at 2026-03-09T02:00:00Z was not taken: it came 8d 2h after signup; the window is 7d" in ran.stdout
     story = _json(_doorstep(place, "explain", "funnel.yaml", "--events", "events.csv", "--unit", "u1", "--json"))
     assert story["attempts"][0]["status"] == "expired"
 
@@ -178,3 +181,94 @@ def test_a_million_character_property_is_just_a_property(place: Path) -> None:
     (place / "events.jsonl").write_text(json.dumps(row) + "\n", "utf-8")
     found = _json(_doorstep(place, "run", "funnel.yaml", "--events", "events.jsonl", "--json"))
     assert found["entered"] == 1
+
+
+def test_a_full_disk_is_one_line_and_exit_code_2(place: Path) -> None:
+    """Standard output that cannot be written is an error like any other."""
+    for command in ("doorstep run funnel.yaml --events events.csv --json", "doorstep schema"):
+        ran = _shell(place, f"{command} > /dev/full")
+        assert (ran.returncode, ran.stdout) == (2, "")
+        assert ran.stderr.startswith("error cannot-write: standard output")
+        assert ran.stderr.count("\n") == 1
+
+
+def _shell(place: Path, command: str) -> subprocess.CompletedProcess[str]:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"],
+        cwd=place, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_a_reader_who_leaves_early_changes_no_exit_code(place: Path) -> None:
+    """0 stays 0 and *no* stays *no*, without a word."""
+    for command, code in (("schema", 0), ("describe funnel.yaml", 0), ("check funnel.yaml --json", 0)):
+        ran = _shell(place, f"doorstep {command} > >(true); exit $?")
+        assert (ran.returncode, ran.stderr) == (code, "")
+    (place / "funnel.yaml").write_text(FUNNEL.replace("7d}\n  -", "0s}\n  -"), "utf-8")
+    assert _shell(place, "doorstep check funnel.yaml --json | true").returncode == 1
+
+
+def test_interruption_while_modules_load_is_one_line(place: Path) -> None:
+    """Ctrl-C from the first moment: no traceback, exit code 130."""
+    code = (
+        "import os, signal, sys; from doorstep.cli import interruption\n"
+        "with interruption.at_once(): os.kill(os.getpid(), signal.SIGINT); import time; time.sleep(5)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (130, "error interrupted: stopped before it was done; nothing was kept.\n")
+
+
+SPREAD = [
+    ("FILE --events a b", "FILE --events a --events b"),
+    ("--events a b -- FILE", "--events a --events b -- FILE"),
+    ("--events a b FILE", "--events a --events b FILE"),
+    ("--events a FILE", "--events a FILE"),
+    ("FILE --events a --since s --events b c --json", "FILE --events a --since s --events b --events c --json"),
+    ("--since s --events a b FILE --json", "--since s --events a --events b FILE --json"),
+    ("--events a FILE --events b", "--events a FILE --events b"),
+]
+
+
+@pytest.mark.parametrize(("given", "meant"), SPREAD)
+def test_one_events_option_takes_several_paths(given: str, meant: str) -> None:
+    """As a shell's glob gives them; the FILE is never taken for one of them."""
+    assert spread(given.split(), {"--since"}) == meant.split()
+
+
+def test_a_glob_that_the_shell_wrote_out_is_read_whole(place: Path) -> None:
+    """Two files after one option, before and behind the definition."""
+    (place / "more.csv").write_text("user_id,event,time,staff\nu9,signup,2026-03-01T00:00:00Z,\n", "utf-8")
+    for arguments in (
+        ("run", "funnel.yaml", "--events", "events.csv", "more.csv", "--json"),
+        ("run", "--json", "--events", "events.csv", "more.csv", "--", "funnel.yaml"),
+        ("run", "--json", "--events", "events.csv", "more.csv", "funnel.yaml"),
+    ):
+        assert _json(_doorstep(place, *arguments))["entered"] == 3
+
+
+def test_findings_have_their_places(place: Path) -> None:
+    """Of the definition itself and of the data: file, line and column."""
+    text = FUNNEL.replace("event: verify, window: 7d", "event: verfy").replace("staff: true", "staff: 'yes'")
+    (place / "funnel.yaml").write_text(text, "utf-8")
+    found = _json(_doorstep(place, "check", "funnel.yaml", "--events", "events.csv", "--json"))
+    places = {one["code"]: (one["position"]["file"], one["position"]["line"]) for one in found["issues"]}
+    assert places["no-window"] == ("funnel.yaml", 8)
+    assert places["unknown-event"] == ("funnel.yaml", 8)
+    assert places["impossible-literal"] == ("funnel.yaml", 4)
+    assert all(one["position"] is not None for one in found["issues"])
+    assert "funnel.yaml:8:" in _doorstep(place, "check", "funnel.yaml").stdout
+
+
+def test_an_example_that_expects_nothing_is_an_error(place: Path) -> None:
+    """It would always pass."""
+    (place / "funnel.yaml").write_text(FUNNEL.replace("{reached: 2}", "{}"), "utf-8")
+    ran = _doorstep(place, "test", "funnel.yaml")
+    assert ran.returncode == 2
+    assert "expects-nothing" in ran.stderr
+
+
+def test_a_breakdown_by_nothing_is_noted(place: Path) -> None:
+    """That all entries stand in one line without a value is said, in case it was not meant."""
+    found = _json(_doorstep(place, *RUN, "--breakdown", "staff", "--json"))
+    assert "no entry has a value of staff." in found["data"]["notes"]

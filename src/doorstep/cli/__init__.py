@@ -1,6 +1,13 @@
 """The command line. It decides nothing: each command calls the public functions and shows what they say."""
 
-from doorstep.cli import drift  # noqa: F401 - registers its command
-from doorstep.cli.commands import main
+from doorstep.cli.interruption import at_once
+
+
+def main() -> None:
+    """Runs the command line (see `commands.main`); Ctrl-C is heard from the first moment on."""
+    with at_once():
+        from doorstep.cli import commands, drift  # noqa: F401 - slow, and must not be slow before Ctrl-C is heard
+    commands.main()
+
 
 __all__ = ["main"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -15,12 +16,16 @@ import pyarrow.parquet
 import typer
 from pydantic import ByteSize, TypeAdapter, ValidationError
 from rich.text import Text
+from typer._click.utils import PacifyFlushWrapper
 from typer.exceptions import TyperException
 
-from doorstep.cli import keys, publishing, screens, terminal
+from doorstep.cli import keys, publishing, report, screens, terminal
 from doorstep.cli import lake as lake_commands
+from doorstep.cli.arguments import ManyEvents
+from doorstep.cli.drawing import number_of
+from doorstep.cli.interruption import INTERRUPTED, MESSAGE, at_once
 from doorstep.cli.options import AsJson, Map, SourceTimezone, columns_of
-from doorstep.cli.published import DATA, Data, definition
+from doorstep.cli.published import DATA, Data, definition, located
 from doorstep.errors import DefinitionError, DoorstepError, Issue, RunError
 
 app: Final = typer.Typer(
@@ -40,7 +45,9 @@ File = Annotated[
 ]
 Events = Annotated[
     list[str] | None,
-    typer.Option("--events", help="Event files or globs: Parquet, CSV, JSON lines, gzip too.", show_default=False),
+    typer.Option(
+        "--events", help="Event files or globs, one or more: Parquet, CSV, JSON lines, gzip too.", show_default=False
+    ),
 ]
 InLake = Annotated[
     Path | None, typer.Option("--lake", help="A lake's directory, in place of files.", show_default=False)
@@ -81,7 +88,7 @@ def _memory(text: str | None) -> int | None:
     return size
 
 
-@app.command()
+@app.command(cls=ManyEvents)
 def run(
     file: File,
     events: Events = None,
@@ -107,7 +114,8 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Count a funnel over event files or a lake."""
-    from doorstep.funnels.run import run as run_funnel
+    with at_once():
+        from doorstep.funnels.run import run as run_funnel
 
     if attempts is not None and attempts.suffix not in {".parquet", ".csv"}:
         raise RunError("bad-attempts", f"--attempts {str(attempts)!r} should end in .parquet or .csv.")
@@ -131,9 +139,9 @@ def run(
     if as_json:
         terminal.show_json(result.to_dict())
     else:
-        terminal.show(screens.report(result))
+        terminal.show(report.report(result))
     if attempts is not None:
-        terminal.say(f"{len(result.matched.attempts):,} attempts written to {attempts}")
+        terminal.say(f"{number_of(len(result.matched.attempts), 'attempt')} written to {attempts}")
 
 
 def _write(table: pa.Table, path: Path) -> None:
@@ -146,7 +154,7 @@ def _write(table: pa.Table, path: Path) -> None:
         raise RunError("cannot-write", f"{path} cannot be written: {error.strerror or error}.") from None
 
 
-@app.command()
+@app.command(cls=ManyEvents)
 def explain(
     file: File,
     unit: Annotated[str, typer.Option(help="The unit, as in the `unit` column of --attempts.", show_default=False)],
@@ -164,7 +172,8 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Tell one unit's story: its attempts, the rows that served, and why others did not."""
-    from doorstep.funnels.explain import explain as explain_unit
+    with at_once():
+        from doorstep.funnels.explain import explain as explain_unit
 
     told = explain_unit(
         definition(file, data),
@@ -184,7 +193,7 @@ def explain(
         terminal.show(screens.story(told))
 
 
-@app.command()
+@app.command(cls=ManyEvents)
 def check(
     file: File,
     events: Annotated[
@@ -199,13 +208,14 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Find errors, say every rule that is declared or defaulted, and point at what looks wrong."""
-    from doorstep.definitions.checklist import checklist
-    from doorstep.definitions.identity import definition_hash, text_hash
-    from doorstep.definitions.lint import lint
-    from doorstep.funnels.data_check import check_against
+    with at_once():
+        from doorstep.definitions.checklist import checklist
+        from doorstep.definitions.identity import definition_hash, text_hash
+        from doorstep.definitions.lint import lint
+        from doorstep.funnels.data_check import check_against
 
     try:
-        funnel = definition(file, data)
+        funnel, placed = located(file, data)
     except DefinitionError as error:
         if not as_json or any(issue.code in UNREADABLE for issue in error.issues):
             raise
@@ -216,6 +226,7 @@ def check(
     if events or lake is not None or snapshot is not None:
         source = source_of(events, lake, snapshot)
         issues += check_against(funnel, source, columns=columns_of(map_), source_timezone=source_timezone)
+    issues = list(placed(issues))
     ok = all(issue.level != "error" for issue in issues)
     if as_json:
         terminal.show_json(
@@ -249,9 +260,10 @@ def describe(
     as_json: AsJson = False,
 ) -> None:
     """Say a definition in plain words and as a table."""
-    from doorstep.definitions.identity import canonical, definition_hash
-    from doorstep.definitions.prose import as_markdown
-    from doorstep.definitions.prose import describe as in_words
+    with at_once():
+        from doorstep.definitions.identity import canonical, definition_hash
+        from doorstep.definitions.prose import as_markdown
+        from doorstep.definitions.prose import describe as in_words
 
     funnel = definition(file, data)
     if as_json:
@@ -264,7 +276,7 @@ def describe(
             }
         )
     elif markdown:
-        print(as_markdown(funnel))
+        terminal.show_text(as_markdown(funnel))
     else:
         terminal.show(screens.described(funnel))
 
@@ -272,7 +284,8 @@ def describe(
 @app.command()
 def test(file: File, data: Data = DATA, as_json: AsJson = False) -> None:
     """Run a definition's own examples."""
-    from doorstep.funnels.examples import run_examples
+    with at_once():
+        from doorstep.funnels.examples import run_examples
 
     funnel = definition(file, data)
     results = run_examples(funnel)
@@ -316,8 +329,6 @@ def demo(
 app.add_typer(publishing.app)
 app.add_typer(keys.app, name="keys")
 
-INTERRUPTED: Final = 130
-
 REFUSED: Final = frozenset({"examples-failed", "frozen", "not-frozen"})
 """Codes of errors that are the answer no to a request that was in order."""
 
@@ -332,14 +343,13 @@ def main() -> None:
         _fail(error.code, error.message, error)
         code = INTERRUPTED if error.code == "interrupted" else _exit_code(error)
     except (KeyboardInterrupt, typer.Abort):
-        _fail("interrupted", "stopped before it was done; nothing was kept.", KeyboardInterrupt())
+        _fail("interrupted", MESSAGE, KeyboardInterrupt())
         code = INTERRUPTED
+    except SystemExit as error:
+        code = 0 if isinstance(sys.stdout, PacifyFlushWrapper) else error.code  # help that its reader did not wait for
     except TyperException as error:
         _fail("usage", getattr(error, "format_message", error.__str__)(), error)
         code = 2
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
     except Exception as error:
         if os.environ.get("DOORSTEP_DEBUG"):
             traceback.print_exc()
@@ -361,7 +371,8 @@ def _unreadable(error: DefinitionError) -> bool:
 
 def _fail(code: str, message: str, error: BaseException) -> None:
     if "--json" in sys.argv:
-        terminal.show_json({"error": {"code": code, "message": message}})
+        with suppress(RunError):
+            terminal.show_json({"error": {"code": code, "message": message}})
     if isinstance(error, DefinitionError):
         terminal.say(screens.findings(error.issues))
     else:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import getpass
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from doorstep.definitions.reading import load
+from doorstep.definitions.reading import load, load_placed
 from doorstep.errors import RegistryError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from doorstep.definitions.funnel import Funnel
+    from doorstep.errors import Issue
     from doorstep.registry import Registry
 
 DATA = Path("doorstep-data")
@@ -48,6 +52,18 @@ def who(by: str | None) -> str:
         return getpass.getuser() if by is None else by
     except (OSError, KeyError, ImportError):
         raise RegistryError("no-name", "This machine does not know who you are. Say --by NAME.") from None
+
+
+Located = Callable[["Iterable[Issue]"], "tuple[Issue, ...]"]
+"""Gives issues their places in the document."""
+
+
+def located(named: Path, data: Path) -> tuple[Funnel, Located]:
+    """As `definition`, with what finds the places of issues; a published definition has none."""
+    if "@" not in str(named):
+        placed = load_placed(named)
+        return placed.funnel, placed.located
+    return definition(named, data), tuple
 
 
 def definition(named: Path, data: Path) -> Funnel:

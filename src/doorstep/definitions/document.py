@@ -221,4 +221,9 @@ def spell(path: Path) -> str:
     return text.removeprefix(".")
 
 
-__all__ = ["Document", "Node", "Nodes", "Path", "decode", "from_mapping", "spell"]
+def parse(path: str) -> Path:
+    """The path that `spell` spelled; its keys have no dots."""
+    return tuple(int(index) if index else key for index, key in re.findall(r"\[(\d+)\]|([^.\[\]]+)", path))
+
+
+__all__ = ["Document", "Node", "Nodes", "Path", "decode", "from_mapping", "parse", "spell"]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from typing import Final
 
 from pydantic import ValidationError
 
 from doorstep.definitions.complaints import complaints, describe_value, settle
-from doorstep.definitions.document import MOST_BYTES, Document, Path, decode, from_mapping, spell
+from doorstep.definitions.document import MOST_BYTES, Document, Path, decode, from_mapping, parse, spell
 from doorstep.definitions.funnel import Funnel
 from doorstep.definitions.json_text import parse_json
 from doorstep.definitions.rules import Violation, broken_rules
@@ -33,21 +34,56 @@ def load(source: FilePath | str | Mapping[str, object], *, name: str | None = No
     A text is always a path. ``name`` is taken when the document has no ``funnel``; default: the file's name. Raises
     `DefinitionError` with every issue found, in document order; issues of a file carry line and column.
     """
+    return load_placed(source, name=name).funnel
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A funnel beside the document that defines it, to find the place of what is said about the funnel."""
+
+    funnel: Funnel
+    _document: Document
+    _written: WrittenOut
+
+    def located(self, issues: Iterable[Issue]) -> tuple[Issue, ...]:
+        """The issues with their places: ``path`` as the document writes it, ``position`` in the file."""
+        return tuple(self._located(issue) for issue in issues)
+
+    def _located(self, issue: Issue) -> Issue:
+        if issue.position or not issue.path:
+            return issue
+        path = _as_written(parse(issue.path), self._document, self._written)
+        return replace(issue, path=spell(path), position=self._document.position(path))
+
+
+def load_placed(source: FilePath | str | Mapping[str, object], *, name: str | None = None) -> Placed:
+    """As `load`, with the places of all parts."""
     if isinstance(source, Mapping):
-        return read(from_mapping(source, ""), name=name or "funnel")
+        return _read(from_mapping(source, ""), name or "funnel")
+    if not isinstance(source, str | FilePath):
+        message = f"A definition cannot be read from a {type(source).__name__}."
+        raise _unreadable("unknown-definition", message, "Give a path, or a mapping of the document's keys.")
     path = FilePath(source)
-    return load_text(text_of(path), file=str(path), name=name or path.stem)
+    return _read(_document(text_of(path), str(path)), name or path.stem)
 
 
 def load_text(text: str, *, file: str, name: str) -> Funnel:
     """The funnel that a text defines. ``file`` tells the form (JSON where it ends in ``.json``) and stands in issues;
     ``name`` is taken when the text has no ``funnel``.
     """
-    return read(parse_json(text, file) if file.endswith(".json") else parse_yaml(text, file), name=name)
+    return _read(_document(text, file), name).funnel
+
+
+def _document(text: str, file: str) -> Document:
+    return parse_json(text, file) if file.endswith(".json") else parse_yaml(text, file)
 
 
 def read(document: Document, *, name: str) -> Funnel:
     """The funnel that a document defines; ``name`` is taken when it has no ``funnel``."""
+    return _read(document, name).funnel
+
+
+def _read(document: Document, name: str) -> Placed:
     _stop_at_other_languages(document)
     written = written_out(document.value, name)
     funnel, violations = _judged(written)
@@ -56,7 +92,7 @@ def read(document: Document, *, name: str) -> Funnel:
     issues = [*document.issues, *(issue for issue in found if (issue.position or issue.path) not in taken)]
     if funnel is None or issues:
         raise DefinitionError(_in_order(document, issues))
-    return funnel
+    return Placed(funnel, document, written)
 
 
 def _judged(written: WrittenOut) -> tuple[Funnel | None, Sequence[Violation]]:
@@ -144,4 +180,4 @@ def _issue(document: Document, path: Path, violation: Violation) -> Issue:
     return Issue(violation.code, "error", violation.message, position, spell(path), violation.suggestion)
 
 
-__all__ = ["ENDINGS", "load", "load_text", "read", "text_of"]
+__all__ = ["ENDINGS", "Placed", "load", "load_placed", "load_text", "read", "text_of"]

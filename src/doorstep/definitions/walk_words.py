@@ -122,7 +122,7 @@ def reentry(funnel: Funnel) -> Iterator[Line]:
         yield said(
             "After an attempt has ended, the next entry row that is allowed and that no attempt has used starts "
             "another. It comes at or after that end (strictly after the deadline, where a deadline ended it). "
-            f"It is allowed if {'all' if len(rules) == 1 else 'all under any one'} of these points holds:"
+            f"It is allowed if {'all' if len(rules) == 1 else 'all under any one'} of these points hold:"
         )
         for number, rule in enumerate(rules, start=1):
             if len(rules) > 1:

@@ -17,7 +17,7 @@ def zone_of(name: str) -> ZoneInfo:
     """The IANA time zone of this name."""
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+    except (ZoneInfoNotFoundError, ValueError, OSError, TypeError):
         raise RunError(
             "unknown-timezone", f"{name!r} is not a time zone. Use an IANA name such as UTC or Europe/Berlin."
         ) from None
@@ -36,6 +36,11 @@ def microseconds_of(given: Instant, what: str, zone: ZoneInfo) -> int | None:
                 "bad-bound",
                 f"{what} is {given!r}, which is neither a date nor a time. Write 2026-03-01 or 2026-03-01T09:30:00Z.",
             ) from None
+    if not isinstance(moment, date):
+        raise RunError(
+            "bad-bound",
+            f"{what} is a {type(given).__name__} ({given!r}). Give a text such as 2026-03-01, a date or a datetime.",
+        )
     if not isinstance(moment, datetime):
         moment = datetime(moment.year, moment.month, moment.day, tzinfo=zone)
     if moment.tzinfo is None:

@@ -13,6 +13,7 @@ from doorstep.definitions.selectors import selectors
 from doorstep.engines.conditions import kinds_of
 from doorstep.engines.duckdb import Engine, engine, needs_of
 from doorstep.errors import Issue
+from doorstep.funnels.run import refuse_unknown_names
 from doorstep.matching.plan import compile_plan
 from doorstep.rows import EventRows, open_rows, reading
 
@@ -26,10 +27,11 @@ def check_against(
     """Findings about event names, properties and literals (see `lint.against_data`), and about rows that have no user
     but an id of a device.
     """
+    needs = needs_of(funnel, compile_plan(funnel), None)
+    refuse_unknown_names(columns, needs)
+    asked = needs.names
+    needs = replace(needs, properties=needs.properties | {ANONYMOUS})
     with engine() as running:
-        needs = needs_of(funnel, compile_plan(funnel), None)
-        asked = needs.names
-        needs = replace(needs, properties=needs.properties | {ANONYMOUS})
         rows = open_rows(running.connection, source, columns=columns, source_timezone=source_timezone, needs=needs)
         with reading(rows.description):
             found = running.execute(f"SELECT DISTINCT {rows.event} FROM {rows.relation}", "reading events").fetchall()

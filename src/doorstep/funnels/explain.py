@@ -16,8 +16,8 @@ from doorstep.engines.stitching import UNIT, stitched, unit_identities
 from doorstep.errors import RunError
 from doorstep.funnels.bounds import Instant, microseconds_of, zone_of
 from doorstep.funnels.one_unit import Session, UnitEvent, excluded_by, selects, walk_events
-from doorstep.funnels.result import instant
-from doorstep.funnels.run import bounds_of, refuse_impossible
+from doorstep.funnels.result import instant, json_value
+from doorstep.funnels.run import bounds_of, refuse_impossible, refuse_unknown_names
 from doorstep.matching.conditions import look_up, refusal
 from doorstep.matching.plan import FOREVER, Plan, StepPlan, compile_plan
 from doorstep.matching.reference import Attempt, Bounds, Door, Row
@@ -67,6 +67,8 @@ class AttemptStory:
     summary: str
     steps: tuple[StepStory, ...]
     next: tuple[Refused, ...]
+    held: Mapping[str, object]
+    """The values of `hold_constant` that the attempt belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +107,9 @@ def explain(
     definition = funnel if isinstance(funnel, Funnel) else load(funnel)
     zone = zone_of(timezone)
     plan = compile_plan(definition)
+    needs = needs_of(definition, plan, None)
+    refuse_unknown_names(columns, needs)
     with engine() as running:
-        needs = needs_of(definition, plan, None)
         rows = open_rows(running.connection, source, columns=columns, source_timezone=source_timezone, needs=needs)
         low, high = microseconds_of(since, "since", zone), microseconds_of(until, "until", zone)
         bounds = bounds_of(rows, low, high, microseconds_of(as_of, "as_of", zone))
@@ -198,8 +201,15 @@ def tell(
     """The story of these rows, which are all of one unit."""
     sessions = walk_events(funnel, plan, events, bounds, first_time=first_time)
     chosen = [one for one in sessions if session is None or one.number == session]
+    if session is not None and not chosen:
+        raise RunError(
+            "no-such-unit",
+            f"{unit!r} is no session: {unit.rpartition('#')[0]} has {len(sessions)} of them, numbered from 1. "
+            "Look at the `unit` column of --attempts for names.",
+        )
     teller = _Teller(funnel, plan, events, bounds)
     attempts = [story for one in chosen for story in teller.attempts(one)]
+    events = events if session is None else _during(events, chosen[0])
     excluded = sum(excluded_by(funnel, event) is not None for event in events)
     return Story(
         unit=unit,
@@ -209,6 +219,12 @@ def tell(
         attempts=tuple(attempts),
         excluded=excluded,
     )
+
+
+def _during(events: list[UnitEvent], session: Session) -> list[UnitEvent]:
+    """The rows of a session, and those that `exclude` took away while it went on."""
+    first, last = session.events[0].time, session.events[-1].time
+    return [event for event in events if first <= event.time <= last]
 
 
 def _summary(
@@ -228,9 +244,8 @@ def _summary(
         if not counted:
             return "No attempt counts: each was dropped by an exclusion."
         best = max(counted, key=lambda one: one.reached)
-        return (
-            f"Counts with {best.reached} of {steps} steps; {len(attempts)} attempt(s), the counted one {best.status}."
-        )
+        which = "one attempt, which is" if len(attempts) == 1 else f"{len(attempts)} attempts, the counted one"
+        return f"Counts with {best.reached} of {steps} steps; {which} {best.status}."
     if excluded == len(events):
         return "Every row is taken away by `exclude`, so the unit counts nowhere."
     entries = [funnel.steps[position].label for position in funnel.entry_positions]
@@ -266,6 +281,10 @@ class _Teller:
                 summary=self.summary(attempt, session, counted),
                 steps=tuple(self.steps(attempt, session, before | own)),
                 next=tuple(self.after(attempt, session, walked.attempts[number:], serves)),
+                held={
+                    name: json_value(look_up(self.event(session, attempt.entry).properties, name))
+                    for name in self.funnel.hold_constant
+                },
             )
 
     def step(self, rank: int) -> Step:
@@ -315,9 +334,22 @@ class _Teller:
                     continue
                 break
             refused = tuple(self.refused(attempt, door, session, serves)) if not self.plan.furthest else ()
+            if door.row is not None and door not in attempt.counted_doors and attempt.excluded_by is not None:
+                cut = Refused(
+                    _shown(door.row.time), self.event(session, door.row).event, self.stopped(attempt, session)
+                )
+                yield self.story(step, None, None, None, session, (*refused, cut))
+                continue
             yield self.story(step, door.row, door, attempt, session, refused)
             if door.row is None and self.plan.order != "any":
                 break
+
+    def stopped(self, attempt: Attempt, session: Session) -> str:
+        assert attempt.excluded_by is not None
+        row, rule = attempt.excluded_by
+        effect = self.funnel.exclude_between[rule].effect
+        came = f"{self.event(session, row).event} at {_shown(row.time)}"
+        return f"{came} had stopped the attempt (exclude_between, effect: {effect})"
 
     def story(
         self,
@@ -413,7 +445,7 @@ class _Teller:
         previous = self.previous(attempt, door)
         if event.time < door.lo:
             if step.min_gap:
-                gap, asked = _length(event.time - previous.clock), format_duration(step.min_gap)
+                gap, asked = _unlike(event.time - previous.clock, step.min_gap), format_duration(step.min_gap)
                 return f"it came {gap} after {self.label(previous)}; at least {asked} is asked"
             return f"it came before {self.label(previous)}"
         if event.time > door.hi:
@@ -443,7 +475,7 @@ class _Teller:
         anchor, length, name = min(windows, key=lambda one: one[0] + one[1])
         if anchor + length > door.hi:
             return f"a row at {_shown(door.hi)} came between, and the order is {self.plan.order}"
-        return f"it came {_length(event.time - anchor)} after {name}; the window is {format_duration(length)}"
+        return f"it came {_unlike(event.time - anchor, length)} after {name}; the window is {format_duration(length)}"
 
     # -- what became of later entry rows -----------------------------------------------------------------------------
 
@@ -490,9 +522,8 @@ class _Teller:
             return f"re-entry asks that the attempt was {' or '.join(sorted(rule.after))}; it was {attempt.status}"
         gap = event.time - attempt.entry.time
         if rule.no_within is not None and gap < rule.no_within:
-            return (
-                f"it came {_length(gap)} after the previous entry; re-entry asks for {format_duration(rule.no_within)}"
-            )
+            came, asked = _unlike(gap, rule.no_within), format_duration(rule.no_within)
+            return f"it came {came} after the previous entry; re-entry asks for {asked}"
         if rule.below is not None and any(door.rank >= rule.below for door in attempt.passed):
             return f"the attempt had reached step {self.step(rule.below).id}, and re-entry asks that it had not"
         if rule.inactive is not None:
@@ -518,7 +549,7 @@ def _enters(step: Step, event: UnitEvent) -> bool:
 def _shown(microseconds: int) -> str:
     found = instant(microseconds)
     assert found is not None
-    return found.replace("T", " ").removesuffix("Z")
+    return found
 
 
 def _length(microseconds: int) -> str:
@@ -531,3 +562,13 @@ def _length(microseconds: int) -> str:
         if count:
             parts.append(f"{count}{unit}")
     return " ".join(parts[:2])
+
+
+def _unlike(microseconds: int, asked: int) -> str:
+    """As `_length`, but to the microsecond where rounding would make it look like ``asked``."""
+    rounded = _length(microseconds)
+    if microseconds == asked or rounded != _length(asked):
+        return rounded
+    whole, rest = divmod(microseconds, 1_000_000)
+    parts = [format_duration(whole * 1_000_000)] if whole else []
+    return " and ".join([*parts, f"{rest:,} µs"] if rest else parts)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import html
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
@@ -26,6 +28,26 @@ def instant(microseconds: int | None) -> str | None:
     if microseconds is None:
         return None
     return (_EPOCH + timedelta(microseconds=microseconds)).isoformat().replace("+00:00", "Z")
+
+
+def json_value(value: object) -> object:
+    """A value of the data as JSON can say it: numbers that are none as texts (``"NaN"``, ``"-Infinity"``), times as
+    ISO 8601 in UTC, decimals as numbers; what else JSON has no form for, as its text.
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, datetime):
+        moment = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return json_value(float(value))
+    if isinstance(value, Mapping):
+        return {str(key): json_value(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_value(one) for one in value]
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +120,7 @@ class FunnelResult:
             "count": self.funnel.count,
             **_figures(self.figures),
             "breakdown": [
-                {"property": self.breakdown_by, "value": value, **_figures(figures)}
+                {"property": self.breakdown_by, "value": json_value(value), **_figures(figures)}
                 for value, figures in self.breakdown
             ],
         }

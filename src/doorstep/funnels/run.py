@@ -9,15 +9,18 @@ from doorstep.definitions.conditions import Condition
 from doorstep.definitions.funnel import Funnel
 from doorstep.definitions.identity import definition_hash
 from doorstep.definitions.reading import load
+from doorstep.definitions.words import capital
 from doorstep.engines.conditions import impossible, kinds_of
 from doorstep.engines.duckdb import Engine, Matched, Progress, engine, match, needs_of
-from doorstep.errors import RunError, SourceError
+from doorstep.errors import RunError, SourceError, nearest
 from doorstep.funnels.bounds import Instant, microseconds_of, zone_of
 from doorstep.funnels.figures import Figures, figures_of
 from doorstep.funnels.result import Data, FunnelResult
 from doorstep.matching.plan import FOREVER, Plan, Question, compile_plan
 from doorstep.matching.reference import Bounds
 from doorstep.rows import EventRows, open_rows
+from doorstep.rows.names import COMMON
+from doorstep.rows.needs import Needs
 
 MOST_GROUPS = 1_000
 """How many values a breakdown may have; more is a mistake of property, and nothing anyone could read."""
@@ -56,13 +59,15 @@ def run(
     if low is not None and high is not None and low >= high:
         raise RunError("bounds", "since is not before until, so no entry can lie between them. Swap or widen them.")
     plan = compile_plan(definition)
+    needs = needs_of(definition, plan, breakdown)
+    refuse_unknown_names(columns, needs)
     with engine(memory=memory, threads=threads, progress=progress) as running:
         rows = open_rows(
             running.connection,
             source,
             columns=columns,
             source_timezone=source_timezone,
-            needs=needs_of(definition, plan, breakdown),
+            needs=needs,
         )
         bounds = bounds_of(rows, low, high, horizon)
         refuse_impossible(running, definition, plan, rows)
@@ -82,6 +87,23 @@ def bounds_of(rows: EventRows, low: int | None, high: int | None, horizon: int |
     )
 
 
+def refuse_unknown_names(columns: object, needs: Needs) -> None:
+    """RunError when ``columns`` is no mapping of texts, or one of our names in it looks misspelt: nobody looks at it,
+    and one that is looked at, and not mapped, is spelt nearly so.
+    """
+    if columns is None:
+        return
+    if not isinstance(columns, Mapping) or not all(isinstance(one, str) for pair in columns.items() for one in pair):
+        raise RunError("bad-map", f"columns is {columns!r}. Give a mapping of texts, such as {{'user_id': 'uid'}}.")
+    ours = {*COMMON, *needs.names, *needs.identities}
+    for name in columns:
+        near = nearest(name, ours - set(columns)) if name not in ours else None
+        if near:
+            raise RunError(
+                "bad-map", f"{name!r} is mapped, but no name that this funnel looks at. Did you mean {near!r}?"
+            )
+
+
 def refuse_impossible(running: Engine, funnel: Funnel, plan: Plan, rows: EventRows) -> None:
     """RunError for a literal that a typed column can never equal: the count would be an unnoticed zero."""
     conditions: list[Condition] = [selector.condition for selector in funnel.exclude]
@@ -89,7 +111,7 @@ def refuse_impossible(running: Engine, funnel: Funnel, plan: Plan, rows: EventRo
     kinds = kinds_of(running.connection, rows, conditions)
     found = [one for condition in conditions for one in impossible(condition, kinds)]
     if found:
-        raise RunError("impossible-literal", " ".join(dict.fromkeys(str(one) for one in found)))
+        raise RunError("impossible-literal", " ".join(dict.fromkeys(capital(str(one)) for one in found)))
 
 
 def _all(questions: tuple[Question, ...]) -> list[Question]:
@@ -108,6 +130,7 @@ def _result(
     facts = rows.facts()
     dropped = {"no_unit": matched.no_unit, "no_held_value": matched.no_stream}
     counted = matched.attempts.where(matched.attempts.counted)
+    groups = () if breakdown is None else _by_group(funnel, matched, breakdown)
     return FunnelResult(
         funnel=funnel,
         hash=definition_hash(funnel),
@@ -121,13 +144,23 @@ def _result(
             until=high,
             as_of=bounds.as_of,
             rejected={**facts.rejected, **{reason: number for reason, number in dropped.items() if number}},
-            notes=facts.notes,
+            notes=(*facts.notes, *_breakdown_notes(breakdown, groups, rows)),
             snapshot=rows.snapshot,
         ),
-        breakdown=() if breakdown is None else _by_group(funnel, matched, breakdown),
+        breakdown=groups,
         breakdown_by=breakdown,
         matched=matched,
     )
+
+
+def _breakdown_notes(
+    breakdown: str | None, groups: tuple[tuple[object, Figures], ...], rows: EventRows
+) -> tuple[str, ...]:
+    """What to say when no entry has a value of the property, which is most often a slip of the pen."""
+    if breakdown is None or [value for value, _ in groups] != [None]:
+        return ()
+    near = None if breakdown in rows.columns else nearest(breakdown, rows.columns)
+    return (f"no entry has a value of {breakdown}." + (f" Did you mean {near}?" if near else ""),)
 
 
 def _by_group(funnel: Funnel, matched: Matched, breakdown: str) -> tuple[tuple[object, Figures], ...]:

@@ -2,7 +2,7 @@
 
 from doorstep.lake.bulk import Table
 from doorstep.lake.importing import Imported
-from doorstep.lake.inbox import Accepted, Busy
+from doorstep.ingest.sink import Accepted, Busy
 from doorstep.lake.lake import Lake, LakeAt, open_lake
 
 __all__ = ["Accepted", "Busy", "Imported", "Lake", "LakeAt", "Table", "open_lake"]

@@ -21,7 +21,8 @@ from doorstep.lake.bulk import Request, import_all
 from doorstep.lake.checking import Finding, LakeFacts, check, facts_of, repair
 from doorstep.lake.compacting import Compacted, compact
 from doorstep.lake.importing import Imported, Told
-from doorstep.lake.inbox import Accepted, Busy, Inbox
+from doorstep.ingest.sink import Accepted, Busy
+from doorstep.lake.inbox import Inbox
 from doorstep.lake.place import Place, find, make
 from doorstep.lake.reading import open_at
 from doorstep.lake.settling import Settled, settle_all

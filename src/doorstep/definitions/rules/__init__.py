@@ -10,12 +10,19 @@ from collections.abc import Callable
 from typing import Final
 
 from doorstep.definitions.funnel import Funnel
-from doorstep.definitions.rules import branches, limits, modes, names, steps
+from doorstep.definitions.rules import branches, examples, limits, modes, names, steps
 from doorstep.definitions.rules.violation import Violation, Violations
 
 Rule = Callable[[Funnel], Violations]
 
-RULES: Final[tuple[Rule, ...]] = (*names.RULES, *steps.RULES, *branches.RULES, *modes.RULES, *limits.RULES)
+RULES: Final[tuple[Rule, ...]] = (
+    *names.RULES,
+    *steps.RULES,
+    *branches.RULES,
+    *modes.RULES,
+    *limits.RULES,
+    *examples.RULES,
+)
 
 
 def broken_rules(funnel: Funnel) -> tuple[Violation, ...]:
