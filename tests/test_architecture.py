@@ -24,9 +24,10 @@ MAY_IMPORT = {
     "ingest": {"errors", "rows"},
     "lake": {"errors", "rows", "ingest"},
     "server": {"errors", "ingest", "lake", "registry"},
+    "frozen": {"errors", "funnels", "lake", "registry"},
     "cli": {
         *("errors", "definitions", "matching", "rows", "engines", "funnels", "drift", "registry", "demo"),
-        *("ingest", "lake", "server"),
+        *("ingest", "lake", "server", "frozen"),
     },
 }
 

@@ -6,8 +6,8 @@ from doorstep.cli.interruption import at_once
 def main() -> None:
     """Runs the command line (see `commands.main`); Ctrl-C is heard from the first moment on."""
     with at_once():
-        from doorstep.cli import commands, drift  # noqa: F401 - slow, and must not be slow before Ctrl-C is heard
-    commands.main()
+        from doorstep.cli import whole
+    whole.main()
 
 
 __all__ = ["main"]

@@ -19,8 +19,7 @@ from rich.text import Text
 from typer._click.utils import PacifyFlushWrapper
 from typer.exceptions import TyperException
 
-from doorstep.cli import keys, publishing, report, screens, terminal
-from doorstep.cli import lake as lake_commands
+from doorstep.cli import report, screens, terminal
 from doorstep.cli.arguments import ManyEvents
 from doorstep.cli.drawing import number_of
 from doorstep.cli.interruption import INTERRUPTED, MESSAGE, at_once
@@ -36,9 +35,6 @@ app: Final = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-app.command("import")(lake_commands.import_)
-app.add_typer(lake_commands.app)
 
 File = Annotated[
     Path, typer.Argument(help="The definition: YAML, JSON, or a published one as name@version.", show_default=False)
@@ -325,9 +321,6 @@ def demo(
     else:
         terminal.say(f"events written to {path}")
 
-
-app.add_typer(publishing.app)
-app.add_typer(keys.app, name="keys")
 
 REFUSED: Final = frozenset({"examples-failed", "frozen", "not-frozen"})
 """Codes of errors that are the answer no to a request that was in order."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from doorstep.cli import terminal
-from doorstep.cli.commands import AtSnapshot, Events, InLake, app, source_of
+from doorstep.cli.arguments import ManyEvents
+from doorstep.cli.commands import AtSnapshot, Events, InLake, source_of
 from doorstep.cli.options import AsJson, Map, SourceTimezone, columns_of
 from doorstep.definitions.durations import format_duration, parse_positive_duration
 from doorstep.errors import RunError
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
     from doorstep.drift.look import DriftReport
 
 
-@app.command()
+app: Final = typer.Typer()
+
+
+@app.command(cls=ManyEvents)
 def drift(
     files: Annotated[list[Path], typer.Argument(help="Definitions: YAML or JSON.", show_default=False)],
     events: Events = None,

@@ -171,6 +171,33 @@ def list_rejects(lake: Directory, as_json: AsJson = False) -> None:
     terminal.show(drawn)
 
 
+@rejects_app.command("replay")
+def replay_rejects(
+    lake: Directory,
+    account_group: Annotated[
+        str | None, typer.Option("--account-group", help="The PostHog group type that is the account.")
+    ] = None,
+    keep_ip: Annotated[bool, typer.Option("--keep-ip", help="Keep senders' addresses as a property.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Read the rejects again, by the rules of now: those that can be kept are."""
+    from doorstep.ingest.again import read_again
+    from doorstep.ingest.calls import Rules
+    from doorstep.lake import open_lake
+    from doorstep.server import Settings
+
+    settings = Settings(account_group=account_group, keep_ip=keep_ip)
+    rules = Rules(settings.posthog_event_bytes, settings.batch_calls, account_group, keep_ip=keep_ip)
+    with open_lake(lake, create=False) as opened:
+        accepted = opened.replay(lambda one: read_again(one, rules))
+        left = len(opened.inbox.dead_letters())
+    if as_json:
+        terminal.show_json({**asdict(accepted), "left": left})
+    else:
+        known = f"{accepted.duplicates:,} known already"
+        terminal.show(Text(f"{accepted.new:,} accepted, {known}, {left:,} still rejected"))
+
+
 @rejects_app.command("show")
 def show_reject(lake: Directory, number: int, as_json: AsJson = False) -> None:
     """What was sent, as it was sent."""

@@ -3,18 +3,47 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Final
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
 
 from doorstep.cli import terminal
-from doorstep.ingest.sink import Sink
-from doorstep.server import Keys, Settings, create_app
-from doorstep.server.beside import repeating
-from doorstep.server.serving import serve as serve_app
+from doorstep.cli.published import DATA, Data, opened
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from doorstep.ingest.sink import Sink
+    from doorstep.server import Keys, Settings
+
+app: Final = typer.Typer()
 
 EVERY: Final = 1.0
-"""Seconds between two turns of the work beside."""
+"""Seconds between two turns of settling."""
+
+COMPACT_EVERY: Final = 600.0
+"""Seconds between two compactions: each turn of settling leaves small files."""
+
+
+@app.command("serve")
+def serve_lake(
+    data: Data = DATA,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port; 0 takes a free one.", min=0, max=65535)] = 8321,
+    account_group: Annotated[
+        str | None, typer.Option("--account-group", help="The PostHog group type that is the account.")
+    ] = None,
+    keep_ip: Annotated[bool, typer.Option("--keep-ip", help="Keep senders' addresses as a property.")] = False,
+) -> None:
+    """Take events over HTTP into the lake of a data directory; Ctrl-C stops, with everything acknowledged kept."""
+    from doorstep.server import Settings
+    from doorstep.server.stores import open_keys, open_sink, settling
+
+    settings = Settings(account_group=account_group, keep_ip=keep_ip)
+    with open_sink(data) as lake, opened(data, create=True) as registry:
+        beside = settling(lake, time.monotonic, COMPACT_EVERY)
+        serve(lake, open_keys(registry), host=host, port=port, settings=settings, beside=beside)
 
 
 def serve(
@@ -29,6 +58,10 @@ def serve(
     """Takes events until it is interrupted; prints its address, and nothing else, once it answers. ``beside``: work to
     be done every second meanwhile, and once more at the end.
     """
+    from doorstep.server import Settings, create_app
+    from doorstep.server.beside import repeating
+    from doorstep.server.serving import serve as serve_app
+
     app = create_app(sink, keys, settings or Settings(), lambda: time.time_ns() // 1000)
 
     def ready(address: str) -> None:

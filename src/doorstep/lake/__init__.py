@@ -1,8 +1,8 @@
 """Where events live: accepted durably, settled into tables that any run can name a snapshot of."""
 
+from doorstep.ingest.sink import Accepted, Busy
 from doorstep.lake.bulk import Table
 from doorstep.lake.importing import Imported
-from doorstep.ingest.sink import Accepted, Busy
 from doorstep.lake.lake import Lake, LakeAt, open_lake
 
 __all__ = ["Accepted", "Busy", "Imported", "Lake", "LakeAt", "Table", "open_lake"]

@@ -15,13 +15,13 @@ import duckdb
 
 from doorstep.errors import RunError
 from doorstep.ingest.records import Arrival, Rejected
+from doorstep.ingest.sink import Accepted, Busy
 from doorstep.lake import tables
 from doorstep.lake.attach import CONFIG, attach, attached, gone, prepare, storing
 from doorstep.lake.bulk import Request, import_all
 from doorstep.lake.checking import Finding, LakeFacts, check, facts_of, repair
 from doorstep.lake.compacting import Compacted, compact
 from doorstep.lake.importing import Imported, Told
-from doorstep.ingest.sink import Accepted, Busy
 from doorstep.lake.inbox import Inbox
 from doorstep.lake.place import Place, find, make
 from doorstep.lake.reading import open_at

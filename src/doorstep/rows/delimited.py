@@ -147,7 +147,7 @@ def _decide(connection: duckdb.DuckDBPyConnection, shape: Shape, needs: Needs, l
     with reading(shape.description):
         spelt = decide_kinds(connection, looked_at, shape.relation)
     values = {
-        name: tuple(spelt.get(place.sql, place) for place in places) if name not in needs.identities else places
+        name: tuple(spelt.get(place.sql, place) for place in places) if name in needs.properties else places
         for name, places in shape.values.items()
     }
     said = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from doorstep.lake import Lake, open_lake
@@ -28,3 +29,19 @@ class RegistryKeys:
 def open_keys(registry: Registry) -> RegistryKeys:
     """The keys of a registry."""
     return RegistryKeys(registry.keys)
+
+
+def settling(lake: Lake, now: Callable[[], float], every: float) -> Callable[[], None]:
+    """Work to be done again and again: what was accepted goes into the tables; each ``every`` seconds by ``now`` that
+    something did, small files are put together.
+    """
+    last, changed = now(), False
+
+    def work() -> None:
+        nonlocal last, changed
+        changed = lake.settle().arrivals > 0 or changed
+        if changed and now() - last >= every:
+            lake.compact()
+            last, changed = now(), False
+
+    return work

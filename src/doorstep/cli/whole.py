@@ -1,0 +1,16 @@
+"""Every command in one application."""
+
+from __future__ import annotations
+
+from doorstep.cli import drift, frozen, keys, lake, publishing, serve
+from doorstep.cli.commands import app, main
+
+app.command("import")(lake.import_)
+app.add_typer(lake.app)
+app.add_typer(publishing.app)
+app.add_typer(frozen.app)
+app.add_typer(drift.app)
+app.add_typer(keys.app, name="keys")
+app.add_typer(serve.app)
+
+__all__ = ["main"]
