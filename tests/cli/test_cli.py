@@ -270,5 +270,7 @@ def test_an_example_that_expects_nothing_is_an_error(place: Path) -> None:
 
 def test_a_breakdown_by_nothing_is_noted(place: Path) -> None:
     """That all entries stand in one line without a value is said, in case it was not meant."""
-    found = _json(_doorstep(place, *RUN, "--breakdown", "staff", "--json"))
-    assert "no entry has a value of staff." in found["data"]["notes"]
+    lines = EVENTS.splitlines()
+    (place / "events.csv").write_text("\n".join([f"{lines[0]},plan", *(f"{one}," for one in lines[1:])]), "utf-8")
+    found = _json(_doorstep(place, *RUN, "--breakdown", "plan", "--json"))
+    assert "no entry has a value of plan." in found["data"]["notes"]
