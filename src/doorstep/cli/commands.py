@@ -115,10 +115,11 @@ def run(
 
     if attempts is not None and attempts.suffix not in {".parquet", ".csv"}:
         raise RunError("bad-attempts", f"--attempts {str(attempts)!r} should end in .parquet or .csv.")
+    source = source_of(events, lake, snapshot)
     with terminal.progress() as told:
         result = run_funnel(
             definition(file, data),
-            source_of(events, lake, snapshot),
+            source,
             since=since,
             until=until,
             as_of=as_of,
@@ -171,9 +172,10 @@ def explain(
     with at_once():
         from doorstep.funnels.explain import explain as explain_unit
 
+    source = source_of(events, lake, snapshot)
     told = explain_unit(
         definition(file, data),
-        source_of(events, lake, snapshot),
+        source,
         unit,
         since=since,
         until=until,
