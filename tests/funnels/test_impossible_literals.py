@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -40,3 +41,12 @@ def test_json_that_stands_in_for_a_column_may_hold_any_type() -> None:
     source = rows(["{}", '{"staff": "false"}'], [True, None])
     assert [step.count for step in doorstep.run(DOCUMENT, source).steps] == [1]
     assert check_against(doorstep.load(DOCUMENT), source) == ()
+
+
+def test_a_csv_column_that_is_filtered_and_broken_down_by_has_one_type(tmp_path: Path) -> None:
+    """A breakdown by a column does not turn its cells into texts, which no filter would meet."""
+    cells = "".join(f"u{number},a,2026-01-01,{str(number % 2 == 0).lower()}\n" for number in range(5))
+    (tmp_path / "events.csv").write_text(f"user_id,event,time,staff\n{cells}")
+    document = {"count_by": "user_id", "exclude": [{"filters": {"staff": True}}], "steps": [{"event": "a"}]}
+    result = doorstep.run(document, tmp_path / "events.csv", breakdown="staff")
+    assert [(value, figures.entered) for value, figures in result.breakdown] == [(False, 2)]
