@@ -12,7 +12,8 @@ import pytest
 
 import doorstep
 from doorstep.engines import plain
-from doorstep.engines.duckdb import engine, needs_of
+from doorstep.engines.duckdb import engine
+from doorstep.engines.query import needs_of
 from doorstep.matching.plan import compile_plan
 from doorstep.rows import open_rows
 

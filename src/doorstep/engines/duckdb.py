@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -21,18 +21,17 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from doorstep.definitions.conditions import properties_of
-from doorstep.definitions.funnel import ANY_EVENT, Funnel
-from doorstep.engines.conditions import asks, names
+from doorstep.definitions.funnel import Funnel
 from doorstep.engines.grouping import Coded, arrow, by_unit, code, in_value_order, whole_numbers
+from doorstep.engines.query import Query, needs_of
 from doorstep.engines.stitching import stitched, unit_identities
 from doorstep.errors import RunError
 from doorstep.matching.attempts import Attempts, from_table, joined
 from doorstep.matching.kernel import attempts_of
 from doorstep.matching.kernel.layout import lay_out
-from doorstep.matching.plan import FOREVER, Plan, Question
+from doorstep.matching.plan import Plan
 from doorstep.matching.reference import Bounds
-from doorstep.rows import EventRows, Needs, reading
+from doorstep.rows import EventRows, reading
 
 Progress = Callable[[str, float | None], None]
 """Told what is going on and how much of it is done (0 to 1; None: unknown)."""
@@ -132,21 +131,6 @@ def engine(
             connection.close()
 
 
-def needs_of(funnel: Funnel, plan: Plan, breakdown: str | None) -> Needs:
-    """What a run of the funnel wants to know of each row."""
-    excluded = [selector.condition for selector in funnel.exclude]
-    asked = [question.condition for question in _flat(plan.questions)]
-    names = frozenset[str]().union(*(properties_of(one) for one in (*excluded, *asked)))
-    hold = (*funnel.hold_constant, *([breakdown] if breakdown else []))
-    return Needs(properties=names, units=funnel.unit_columns, hold=tuple(dict.fromkeys(hold)))
-
-
-def _flat(questions: tuple[Question, ...]) -> Iterator[Question]:
-    for question in questions:
-        yield question
-        yield from _flat(question.of)
-
-
 def match(
     engine: Engine,
     rows: EventRows,
@@ -159,7 +143,7 @@ def match(
 ) -> Matched:
     """Runs the plan over the rows (semantics 1-7). ``bounds.as_of`` is a time, not `FOREVER`."""
     with reading(rows.description):
-        query = _Query(stitched(engine, rows, funnel, bounds), funnel, plan, bounds, first_time, breakdown)
+        query = Query(stitched(engine, rows, funnel, bounds), funnel, plan, bounds, first_time, breakdown)
         buckets = _buckets(engine, rows, query)
         if buckets == 1:
             parts = [_walk(engine, query, _read_plain(engine, query) or _read(engine, query), 0)]
@@ -168,92 +152,15 @@ def match(
     return _together(parts, query)
 
 
-@dataclass(frozen=True, slots=True)
-class _Query:
-    """The statement that fetches the rows that matter."""
-
-    rows: EventRows
-    funnel: Funnel
-    plan: Plan
-    bounds: Bounds
-    first_time: bool
-    breakdown: str | None
-
-    @property
-    def unit_columns(self) -> tuple[str, ...]:
-        return tuple(f"u{number}" for number in range(len(unit_identities(self.funnel))))
-
-    @property
-    def stream_columns(self) -> tuple[str, ...]:
-        return tuple(f"h{number}" for number in range(len(self.funnel.hold_constant)))
-
-    @property
-    def carried(self) -> Mapping[str, str]:
-        """The columns that are handed on beside time and word, and what is in them."""
-        found = dict(zip(self.unit_columns, unit_identities(self.funnel), strict=True))
-        found |= dict(zip(self.stream_columns, self.funnel.hold_constant, strict=True))
-        return found if self.breakdown is None else {**found, "b": self.breakdown}
-
-    @property
-    def selects(self) -> Mapping[str, str]:
-        found = {alias: self.rows.identity(name) for alias, name in self.carried.items()}
-        return {**found, "t": self.rows.time, "w": self.word}
-
-    @property
-    def word(self) -> str:
-        bits = [
-            f"(CASE WHEN {asks(question, self.rows)} THEN {_signed(1 << bit)} ELSE 0 END)::BIGINT"
-            for bit, question in enumerate(self.plan.questions)
-        ]
-        return " | ".join(bits)
-
-    @property
-    def earliest(self) -> int:
-        """No row before this matters."""
-        return -FOREVER if self.plan.needs_early_rows or self.first_time else self.bounds.since
-
-    @property
-    def events(self) -> tuple[str, ...] | None:
-        """Only rows of these names matter; None where any may."""
-        events = {name for question in _flat(self.plan.questions) if not question.of for name in question.events}
-        return None if ANY_EVENT in events or self.plan.needs_every_row else tuple(sorted(events))
-
-    @property
-    def conditions(self) -> list[str]:
-        """What a row must meet to be looked at at all; whatever can be is pushed into the scan."""
-        found = [self.rows.time_at_most(self.bounds.as_of)]
-        if self.earliest > -FOREVER:
-            found.append(self.rows.time_at_least(self.earliest))
-        if self.events is not None:
-            found.append(names(self.events, self.rows))
-        for selector in self.funnel.exclude:
-            found.append(f"NOT {asks(Question(selector.event, selector.condition), self.rows)}")
-        return found
-
-    @property
-    def text(self) -> str:
-        return self.limited()
-
-    def limited(self, *more: str) -> str:
-        """The statement, for rows that meet these conditions too."""
-        selects = ", ".join(f"{value} AS {name}" for name, value in self.selects.items())
-        inner = f"SELECT {selects} FROM {self.rows.relation} WHERE {' AND '.join([*more, *self.conditions])}"
-        return inner if self.plan.needs_every_row else f"SELECT * FROM ({inner}) WHERE w <> 0"
-
-
 def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
-
-
-def _signed(mask: int) -> int:
-    return mask - (1 << 64) if mask >> 63 else mask
 
 
 def _fetch(engine: Engine, statement: str, what: str) -> pa.Table:
     return engine.execute(statement, what).to_arrow_table()
 
 
-def _read_plain(engine: Engine, query: _Query) -> pa.Table | None:
+def _read_plain(engine: Engine, query: Query) -> pa.Table | None:
     """The rows that matter, where the source is plain columns and what is held in memory need not be bounded."""
     rows, spans = query.rows, query.rows.spans
     if rows.plain is None or spans is None or engine.memory is not None:
@@ -285,7 +192,7 @@ def _read_plain(engine: Engine, query: _Query) -> pa.Table | None:
     return pa.concat_tables(tables)
 
 
-def _read(engine: Engine, query: _Query) -> pa.Table:
+def _read(engine: Engine, query: Query) -> pa.Table:
     """The rows that matter. DuckDB collects a result in one thread, so ranges of time are read side by side;
     which row comes first makes no difference.
     """
@@ -314,7 +221,7 @@ def _read(engine: Engine, query: _Query) -> pa.Table:
     return pa.concat_tables([read.result() for read in reads])
 
 
-def _buckets(engine: Engine, rows: EventRows, query: _Query) -> int:
+def _buckets(engine: Engine, rows: EventRows, query: Query) -> int:
     """In how many parts the rows must be walked to stay within the memory limit."""
     if engine.memory is None:
         return 1
@@ -326,7 +233,7 @@ def _buckets(engine: Engine, rows: EventRows, query: _Query) -> int:
     return int(found[0]) * BYTES_PER_ROW // room + 1
 
 
-def _in_buckets(engine: Engine, query: _Query, buckets: int) -> Iterator[_Part]:
+def _in_buckets(engine: Engine, query: Query, buckets: int) -> Iterator[_Part]:
     """Rows are put down on disk by a hash of their unit, then walked a bucket at a time: a unit is never split."""
     key = ", ".join(query.unit_columns)
     engine.execute(
@@ -359,7 +266,7 @@ class _Part:
     vanished: int
 
 
-def _walk(engine: Engine, query: _Query, table: pa.Table, offset: int) -> _Part:
+def _walk(engine: Engine, query: Query, table: pa.Table, offset: int) -> _Part:
     groups: Coded | None = None
     if query.breakdown is not None:
         # Rows alike in time and word may differ here: in value order the kernel's stable sorts settle which is taken.
@@ -402,7 +309,7 @@ def _walk_units(
     plan: Plan,
     rows: NDArray[np.void],
     starts: NDArray[np.int64],
-    query: _Query,
+    query: Query,
     groups: NDArray[np.int32] | None,
     offset: int,
 ) -> tuple[Attempts, int, int]:
@@ -422,7 +329,7 @@ def _walk_units(
     return joined([part for part, _, _ in found]), sum(w for _, w, _ in found), sum(v for _, _, v in found)
 
 
-def _together(parts: list[_Part], query: _Query) -> Matched:
+def _together(parts: list[_Part], query: Query) -> Matched:
     """One result; numbers of streams and breakdown values are made to hold across parts."""
     streams = 0
     groups: dict[object, int] = {}

@@ -11,7 +11,8 @@ from doorstep.definitions.funnel import Funnel
 from doorstep.definitions.lint import against_data
 from doorstep.definitions.selectors import selectors
 from doorstep.engines.conditions import kinds_of
-from doorstep.engines.duckdb import Engine, engine, needs_of
+from doorstep.engines.duckdb import Engine, engine
+from doorstep.engines.query import needs_of
 from doorstep.errors import Issue
 from doorstep.funnels.run import refuse_unknown_names
 from doorstep.matching.plan import compile_plan

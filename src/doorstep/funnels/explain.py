@@ -11,7 +11,8 @@ from typing import Any, Final
 from doorstep.definitions.durations import format_duration
 from doorstep.definitions.funnel import Funnel, Selector, SessionOf, Step, branch_label
 from doorstep.definitions.reading import load
-from doorstep.engines.duckdb import Engine, engine, needs_of
+from doorstep.engines.duckdb import Engine, engine
+from doorstep.engines.query import needs_of
 from doorstep.engines.stitching import UNIT, stitched, unit_identities
 from doorstep.errors import RunError
 from doorstep.funnels.bounds import Instant, microseconds_of, zone_of

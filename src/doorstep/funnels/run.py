@@ -11,7 +11,8 @@ from doorstep.definitions.identity import definition_hash
 from doorstep.definitions.reading import load
 from doorstep.definitions.words import capital
 from doorstep.engines.conditions import impossible, kinds_of
-from doorstep.engines.duckdb import Engine, Matched, Progress, engine, match, needs_of
+from doorstep.engines.duckdb import Engine, Matched, Progress, engine, match
+from doorstep.engines.query import needs_of
 from doorstep.errors import RunError, SourceError, nearest
 from doorstep.funnels.bounds import Instant, microseconds_of, zone_of
 from doorstep.funnels.figures import Figures, figures_of
