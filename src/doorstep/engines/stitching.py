@@ -18,10 +18,14 @@ if TYPE_CHECKING:
 UNIT: Final = "doorstep_unit"
 """The identity that stitched rows have: the name of their unit (`doorstep.stitching.units`)."""
 
+TOLD: Final = ("user_id", "anonymous_id")
+"""The ids that stores are told of."""
+
 
 def stitched(engine: Engine, rows: EventRows, funnel: Funnel, bounds: Bounds) -> EventRows:
     """The rows with `UNIT`, where the funnel's ids are stitched. Links are the rows that hold both ids, are not
-    excluded, and are not later than ``as_of``; rows that come with `UNIT` (a store's own map) are left as they are.
+    excluded, and are not later than ``as_of``, and what a store was told of users and anonymous ids by then; rows that
+    come with `UNIT` (a store's own map) are left as they are.
     """
     stitch = funnel.stitch
     if stitch is None or rows.names_identity(UNIT):
@@ -30,9 +34,12 @@ def stitched(engine: Engine, rows: EventRows, funnel: Funnel, bounds: Bounds) ->
     excluded = [asks(Question(one.event, one.condition), rows) for one in funnel.exclude]
     visible = " AND ".join([rows.time_at_most(bounds.as_of), *(f"NOT {one}" for one in excluded)])
     intervals = fresh_name("intervals")
-    said = intervals_in(rows.relation, known=known, anonymous=anonymous, time=rows.time, where=visible)
+    told = None
+    if rows.links is not None and (stitch.known, stitch.anonymous) == TOLD:
+        told = f"{rows.links} WHERE time <= {bounds.as_of}"
+    found = intervals_in(rows.relation, known=known, anonymous=anonymous, time=rows.time, where=visible, said=told)
     with reading(rows.description):
-        engine.execute(f"CREATE TEMP TABLE {intervals} AS {said}", "stitching ids")
+        engine.execute(f"CREATE TEMP TABLE {intervals} AS {found}", "stitching ids")
     relation = with_units(
         rows.relation, known=known, anonymous=anonymous, time=rows.time, intervals=intervals, unit=UNIT
     )

@@ -158,7 +158,7 @@ def _no_such_unit(running: Engine, rows: EventRows, funnel: Funnel, unit: str) -
     """Says of an anonymous id whose it is."""
     stitch = funnel.stitch
     if stitch is not None:
-        device = f"CAST({rows.identity(stitch.anonymous)} AS VARCHAR)"
+        device = rows.identity_text(stitch.anonymous)
         statement = (
             f"SELECT DISTINCT {rows.identity(UNIT)} AS unit FROM {rows.relation}"
             f" WHERE {device} = $p0 AND unit IS NOT NULL ORDER BY unit LIMIT 5"

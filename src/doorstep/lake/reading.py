@@ -112,6 +112,7 @@ def open_at(connection: duckdb.DuckDBPyConnection, place: Place, snapshot: int |
         },
         columns=shape.columns,
         snapshot=snapshot,
+        links="(SELECT user_id, anonymous_id, time FROM lake.links WHERE kind = 'identify')",
         _time=shape.time,
         _identities={
             name: name if name in codes else identity_of(connection, shape, shape.values[name])

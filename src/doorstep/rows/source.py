@@ -49,6 +49,8 @@ class EventRows:
     plain: PlainFiles | None = None
     """The same rows as plain columns of Parquet files, where they are that."""
     snapshot: int | None = None
+    links: str | None = None
+    """What goes after FROM to read who was said to be whom, beside the rows: ``user_id, anonymous_id, time``."""
     _codes: Mapping[str, int] | None = None
     _spelt: Mapping[str, Callable[[pa.Array], pa.Array]] = field(default_factory=dict)
 

@@ -55,9 +55,12 @@ def with_accounts(events: str, *, unit: str, account: str, time: str, membership
     )
 
 
-def intervals_in(events: str, *, known: str, anonymous: str, time: str, where: str = "true") -> str:
+def intervals_in(
+    events: str, *, known: str, anonymous: str, time: str, where: str = "true", said: str | None = None
+) -> str:
     """A SELECT of the intervals of links that lie in rows: each row that holds both ids and meets ``where`` says that
-    the anonymous one was seen to be the known one. The same intervals as `rules.stitch` gives, without any alias.
+    the anonymous one was seen to be the known one, and so does each row of ``said`` (what goes after FROM; columns
+    ``user_id``, ``anonymous_id``, ``time``). The same intervals as `rules.stitch` gives, without any alias.
 
     Most ids have one user and need no order of time; only the others are sorted.
     """
@@ -65,6 +68,8 @@ def intervals_in(events: str, *, known: str, anonymous: str, time: str, where: s
         f"SELECT {_id(known)} AS user_id, {_id(anonymous)} AS anonymous_id, {time} AS said_at FROM {events}"
         f" WHERE {where} AND {_id(known)} IS NOT NULL AND {_id(anonymous)} IS NOT NULL"
     )
+    if said is not None:
+        links += f" UNION ALL SELECT user_id, anonymous_id, time FROM {said}"
     return f"""
         WITH links AS NOT MATERIALIZED ({links}),
         ids AS MATERIALIZED (
