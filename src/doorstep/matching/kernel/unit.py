@@ -137,9 +137,11 @@ def _keep_firsts(plan: Record, walk: Record, rows: Rows, start: int, end: int) -
 @compiled
 def _comes_first(plan: Record, row: Record, best: Record) -> bool:
     """Which of two rows of equal time is the first: by the tie rule, then that of the lesser stream; -1 is none."""
-    if row.word == best.word:
-        return row.stream >= 0 and (best.stream < 0 or row.stream < best.stream)
-    return tie_before(plan, row.word, best.word)
+    if tie_before(plan, row.word, best.word):
+        return True
+    if tie_before(plan, best.word, row.word):
+        return False
+    return row.stream >= 0 and (best.stream < 0 or row.stream < best.stream)
 
 
 @compiled
