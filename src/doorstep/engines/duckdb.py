@@ -22,7 +22,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from doorstep.definitions.funnel import Funnel
-from doorstep.engines.grouping import Coded, arrow, by_unit, code, in_value_order, whole_numbers
+from doorstep.engines.grouping import Coded, arrow, by_unit, code, in_one, in_value_order, whole_numbers
 from doorstep.engines.query import Query, needs_of
 from doorstep.engines.stitching import stitched, unit_identities
 from doorstep.errors import RunError
@@ -31,7 +31,7 @@ from doorstep.matching.kernel import attempts_of
 from doorstep.matching.kernel.layout import lay_out
 from doorstep.matching.plan import Plan
 from doorstep.matching.reference import Bounds
-from doorstep.rows import EventRows, reading
+from doorstep.rows import EventRows, quoting, reading
 
 Progress = Callable[[str, float | None], None]
 """Told what is going on and how much of it is done (0 to 1; None: unknown)."""
@@ -123,7 +123,7 @@ def engine(
         try:
             connection.execute(f"SET threads = {count}")
             connection.execute("SET preserve_insertion_order = false")
-            connection.execute(f"SET temp_directory = {_text(os.path.join(directory, 'spill'))}")
+            connection.execute(f"SET temp_directory = {quoting.text(os.path.join(directory, 'spill'))}")
             if memory is not None:
                 connection.execute(f"SET memory_limit = '{memory // 2_000_000}MB'")
             yield Engine(connection, memory, count, progress)
@@ -150,10 +150,6 @@ def match(
         else:
             parts = list(_in_buckets(engine, query, buckets))
     return _together(parts, query)
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
 
 
 def _fetch(engine: Engine, statement: str, what: str) -> pa.Table:
@@ -301,7 +297,7 @@ def _walk(engine: Engine, query: Query, table: pa.Table, offset: int) -> _Part:
 
 
 def _numbers(column: pa.ChunkedArray) -> NDArray[np.int64]:
-    return whole_numbers(pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], pa.int64()))
+    return whole_numbers(in_one(column))
 
 
 def _walk_units(

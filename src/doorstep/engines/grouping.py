@@ -143,13 +143,13 @@ def _keys(columns: Sequence[pa.ChunkedArray]) -> NDArray[np.int64]:
     """(n x k + 1): the k integers that a row's unit is equal in, and before them 1 where it has a unit, else 0."""
     column = columns[0]
     if len(columns) == 1 and pa.types.is_integer(column.type) and not pa.types.is_uint64(column.type):
-        whole = _one(column).cast(pa.int64())
+        whole = in_one(column).cast(pa.int64())
         keys = np.empty((len(whole), 2), np.int64)
         keys[:, 0] = _valid(whole)
         keys[:, 1] = whole_numbers(whole.fill_null(0))
         return keys
     if len(columns) == 1 and (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-        whole = _one(column)
+        whole = in_one(column)
         offsets, data = _bytes_of(whole)
         longest = int(np.diff(offsets).max(initial=0))
         if longest < 8 * MOST_WORDS:
@@ -160,7 +160,8 @@ def _keys(columns: Sequence[pa.ChunkedArray]) -> NDArray[np.int64]:
     return np.stack([codes >= 0, codes], axis=1).astype(np.int64)
 
 
-def _one(column: pa.ChunkedArray) -> pa.Array:
+def in_one(column: pa.ChunkedArray) -> pa.Array:
+    """A column's chunks as one array."""
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
 
 
