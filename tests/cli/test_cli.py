@@ -274,3 +274,11 @@ def test_a_breakdown_by_nothing_is_noted(place: Path) -> None:
     (place / "events.csv").write_text("\n".join([f"{lines[0]},plan", *(f"{one}," for one in lines[1:])]), "utf-8")
     found = _json(_doorstep(place, *RUN, "--breakdown", "plan", "--json"))
     assert "no entry has a value of plan." in found["data"]["notes"]
+
+
+def test_a_command_waits_for_its_own_libraries_only() -> None:
+    """Help, and completion in a shell, load neither the engine nor the compiler."""
+    script = "import sys; import doorstep.cli.whole; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    slow = {"duckdb", "fastapi", "numba", "numpy", "polars", "pyarrow", "pydantic", "scipy", "sqlalchemy", "yaml"}
+    assert not slow & set(loaded)

@@ -8,24 +8,22 @@ import traceback
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
 import typer
-from pydantic import ByteSize, TypeAdapter, ValidationError
 from rich.text import Text
 from typer._click.utils import PacifyFlushWrapper
 from typer.exceptions import TyperException
 
-from doorstep.cli import report, screens, terminal
+from doorstep.cli import terminal
 from doorstep.cli.arguments import ManyEvents
-from doorstep.cli.drawing import number_of
 from doorstep.cli.interruption import INTERRUPTED, MESSAGE, at_once
 from doorstep.cli.options import AsJson, Map, SourceTimezone, columns_of
 from doorstep.cli.published import DATA, Data, definition, located
 from doorstep.errors import DefinitionError, DoorstepError, Issue, RunError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 app: Final = typer.Typer(
     name="doorstep",
@@ -75,6 +73,8 @@ def source_of(events: list[str] | None, lake: Path | None, snapshot: int | None)
 def _memory(text: str | None) -> int | None:
     if text is None:
         return None
+    from pydantic import ByteSize, TypeAdapter, ValidationError
+
     try:
         size = int(TypeAdapter(ByteSize).validate_python(text))
     except ValidationError:
@@ -111,6 +111,8 @@ def run(
 ) -> None:
     """Count a funnel over event files or a lake."""
     with at_once():
+        from doorstep.cli.drawing import number_of
+        from doorstep.cli.report import report
         from doorstep.funnels.run import run as run_funnel
 
     if attempts is not None and attempts.suffix not in {".parquet", ".csv"}:
@@ -136,17 +138,19 @@ def run(
     if as_json:
         terminal.show_json(result.to_dict())
     else:
-        terminal.show(report.report(result))
+        terminal.show(report(result))
     if attempts is not None:
         terminal.say(f"{number_of(len(result.matched.attempts), 'attempt')} written to {attempts}")
 
 
 def _write(table: pa.Table, path: Path) -> None:
+    from pyarrow import csv, parquet
+
     try:
         if path.suffix == ".parquet":
-            pyarrow.parquet.write_table(table, path)
+            parquet.write_table(table, path)
         else:
-            pyarrow.csv.write_csv(table, path)
+            csv.write_csv(table, path)
     except OSError as error:
         raise RunError("cannot-write", f"{path} cannot be written: {error.strerror or error}.") from None
 
@@ -170,6 +174,7 @@ def explain(
 ) -> None:
     """Tell one unit's story: its attempts, the rows that served, and why others did not."""
     with at_once():
+        from doorstep.cli import screens
         from doorstep.funnels.explain import explain as explain_unit
 
     source = source_of(events, lake, snapshot)
@@ -207,6 +212,7 @@ def check(
 ) -> None:
     """Find errors, say every rule that is declared or defaulted, and point at what looks wrong."""
     with at_once():
+        from doorstep.cli import screens
         from doorstep.definitions.checklist import checklist
         from doorstep.definitions.identity import definition_hash, text_hash
         from doorstep.definitions.lint import lint
@@ -259,6 +265,7 @@ def describe(
 ) -> None:
     """Say a definition in plain words and as a table."""
     with at_once():
+        from doorstep.cli import screens
         from doorstep.definitions.identity import canonical, definition_hash
         from doorstep.definitions.prose import as_markdown
         from doorstep.definitions.prose import describe as in_words
@@ -283,6 +290,7 @@ def describe(
 def test(file: File, data: Data = DATA, as_json: AsJson = False) -> None:
     """Run a definition's own examples."""
     with at_once():
+        from doorstep.cli import screens
         from doorstep.funnels.examples import run_examples
 
     funnel = definition(file, data)
@@ -369,6 +377,8 @@ def _fail(code: str, message: str, error: BaseException) -> None:
         with suppress(RunError):
             terminal.show_json({"error": {"code": code, "message": message}})
     if isinstance(error, DefinitionError):
+        from doorstep.cli import screens
+
         terminal.say(screens.findings(error.issues))
     else:
         terminal.say(Text.assemble(("error", "bold red"), f" {code}: {message}"))

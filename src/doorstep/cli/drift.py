@@ -13,7 +13,6 @@ from doorstep.cli import terminal
 from doorstep.cli.arguments import ManyEvents
 from doorstep.cli.commands import AtSnapshot, Events, InLake, source_of
 from doorstep.cli.options import AsJson, Map, SourceTimezone, columns_of
-from doorstep.definitions.durations import format_duration, parse_positive_duration
 from doorstep.errors import RunError
 
 if TYPE_CHECKING:
@@ -67,6 +66,8 @@ def drift(
 
 
 def _span(text: str) -> int:
+    from doorstep.definitions.durations import parse_positive_duration
+
     try:
         return parse_positive_duration(text)
     except ValueError:
@@ -75,6 +76,8 @@ def _span(text: str) -> int:
 
 def screen(report: DriftReport) -> RenderableType:
     """The report, for people."""
+    from doorstep.definitions.durations import format_duration
+
     span = format_duration(report.recent)
     head = Text.assemble(
         ("Drift", "bold"),

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from doorstep.definitions.reading import load, load_placed
 from doorstep.errors import RegistryError
 
 if TYPE_CHECKING:
@@ -61,6 +60,8 @@ Located = Callable[["Iterable[Issue]"], "tuple[Issue, ...]"]
 def located(named: Path, data: Path) -> tuple[Funnel, Located]:
     """As `definition`, with what finds the places of issues; a published definition has none."""
     if "@" not in str(named):
+        from doorstep.definitions.reading import load_placed
+
         placed = load_placed(named)
         return placed.funnel, placed.located
     return definition(named, data), tuple
@@ -69,6 +70,8 @@ def located(named: Path, data: Path) -> tuple[Funnel, Located]:
 def definition(named: Path, data: Path) -> Funnel:
     """The definition in a file, or the published one that ``name@3`` names."""
     if "@" not in str(named):  # most often, and then the database's libraries need not be waited for
+        from doorstep.definitions.reading import load
+
         return load(named)
     from doorstep.registry import definition as find
 

@@ -14,11 +14,11 @@ from doorstep.cli.drawing import Fitted, number_of
 from doorstep.definitions.funnel import Funnel
 from doorstep.definitions.prose import as_table, describe
 from doorstep.errors import Issue
-from doorstep.funnels.examples import ExampleResult
-from doorstep.funnels.explain import AttemptStory, StepStory, Story
 
 if TYPE_CHECKING:
     from doorstep.definitions.checklist import Rule
+    from doorstep.funnels.examples import ExampleResult
+    from doorstep.funnels.explain import AttemptStory, StepStory, Story
 
 # -- explain ---------------------------------------------------------------------------------------------------------
 

@@ -12,15 +12,17 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.segment import Segment
 from rich.text import Text
 
-from doorstep.engines.duckdb import Progress as Told
 from doorstep.errors import RunError
+
+if TYPE_CHECKING:
+    from doorstep.engines.duckdb import Progress as Told
 
 
 class _Console(Console):
