@@ -9,8 +9,9 @@ import pyarrow as pa
 import pytest
 
 import doorstep
-from doorstep.errors import RunError
-from doorstep.funnels.data_check import check_against
+from doorstep.errors import Issue, RunError
+from doorstep.funnels.data_check import check_against, literal_issues
+from doorstep.rows import Kind
 
 DOCUMENT: dict[str, Any] = {"count_by": "user_id", "steps": [{"event": "a", "filters": {"staff": "false"}}]}
 
@@ -50,3 +51,55 @@ def test_a_csv_column_that_is_filtered_and_broken_down_by_has_one_type(tmp_path:
     document = {"count_by": "user_id", "exclude": [{"filters": {"staff": True}}], "steps": [{"event": "a"}]}
     result = doorstep.run(document, tmp_path / "events.csv", breakdown="staff")
     assert [(value, figures.entered) for value, figures in result.breakdown] == [(False, 2)]
+
+
+KINDS: dict[str, Kind] = {"n": "number", "i": "integer", "b": "boolean", "t": "text", "j": "json", "at": "time"}
+
+
+def _found(filters: dict[str, Any]) -> list[Issue]:
+    funnel = doorstep.load({"count_by": "user_id", "steps": [{"event": "a"}, {"event": "b", "filters": filters}]})
+    return list(literal_issues(funnel, KINDS))
+
+
+@pytest.mark.parametrize(
+    ("filters", "possible"),
+    [
+        ({"n": 1}, True),
+        ({"n": 1.5}, True),
+        ({"n": "1"}, False),
+        ({"n": True}, False),
+        ({"n": {"gt": "a"}}, False),
+        ({"n": {"contains": "1"}}, False),
+        ({"i": 1.0}, True),
+        ({"i": 1.5}, False),
+        ({"i": {"gt": 1.5}}, True),
+        ({"i": {"ne": "x"}}, False),
+        ({"b": True}, True),
+        ({"b": "true"}, False),
+        ({"b": 1}, False),
+        ({"b": {"exists": True}}, True),
+        ({"t": "true"}, True),
+        ({"t": True}, False),
+        ({"t": ["a", 1]}, False),
+        ({"t": {"matches": "a"}}, True),
+        ({"j": ["a", 1, True]}, True),
+        ({"at": "2026-03-09"}, True),
+        ({"at": {"gte": "2026-03-09T10:00:00Z"}}, True),
+        ({"at": "yesterday"}, False),
+        ({"at": 5}, False),
+        ({"not": {"any": [{"b": 1}]}}, False),
+    ],
+)
+def test_a_literal_that_a_typed_column_can_never_equal_is_an_error(filters: dict[str, Any], possible: bool) -> None:
+    """Types are never coerced, so such a test always has the same answer; JSON may hold anything."""
+    expected = [] if possible else [("error", "impossible-literal", "steps[1].filters")]
+    assert [(issue.level, issue.code, issue.path) for issue in _found(filters)] == expected
+
+
+def test_a_mend_is_offered_where_it_is_plain() -> None:
+    """A text that spells a truth value or a number is told how to be one."""
+    assert [issue.suggestion for issue in _found({"b": "true", "n": "15", "t": True})] == [
+        "Write true, without quotes.",
+        "Write 15, without quotes.",
+        'Write "true", in quotes.',
+    ]

@@ -14,12 +14,14 @@ The meaning is that of `doorstep.matching.conditions`, in full:
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import duckdb
 
+from doorstep.definitions import words
 from doorstep.definitions.conditions import (
     All,
     AnyOf,
@@ -217,9 +219,10 @@ class Impossible:
     literal: Scalar
     kind: Kind
     message: str
+    mend: str | None
 
     def __str__(self) -> str:
-        return self.message
+        return self.message if self.mend is None else f"{self.message} {self.mend}"
 
 
 def kinds_of(
@@ -263,7 +266,7 @@ _HOLDS: Final[dict[Kind, str]] = {
 def impossible(condition: Condition, kinds: Mapping[str, Kind]) -> tuple[Impossible, ...]:
     """Tests that can never hold (or with ``not_in`` never fail) because of the column's type, in reading order."""
     return tuple(
-        Impossible(test, literal, kinds[test.property], _why(test, literal, kinds[test.property]))
+        _impossible(test, literal, kinds[test.property])
         for test in tests_of(condition)
         if test.property in kinds and test.operator != "exists"
         for literal in test.operand
@@ -287,19 +290,31 @@ def _comparable(operator: Operator, literal: Scalar, kind: Kind) -> bool:
             return number and (operator in _ORDER or (equality and not (kind == "integer" and literal % 1)))
 
 
-def _why(test: Test, literal: Scalar, kind: Kind) -> str:
-    shown = str(literal).lower() if isinstance(literal, bool) else repr(literal)
+def _impossible(test: Test, literal: Scalar, kind: Kind) -> Impossible:
     if test.operator in _TEXT_CALLS:
-        return f"{test.operator} looks into texts, but the column {test.property} holds {_HOLDS[kind]}."
+        message = f"{test.operator} looks into texts, but the column {test.property} holds {_HOLDS[kind]}."
+        return Impossible(test, literal, kind, message, None)
+    shown = repr(literal) if isinstance(literal, str) else words.literal(literal)
     verb = "equal" if test.operator in ("in", "not_in") else "be compared with"
-    mend = {
-        "text": f' Write "{literal}", in quotes.' if not isinstance(literal, str) else "",
-        "time": " Write an ISO 8601 date or time, such as 2026-03-09 or 2026-03-09T10:00:00Z.",
-        "boolean": " Write true or false, without quotes.",
-        "integer": " Write a whole number, without quotes.",
-        "number": " Write a number, without quotes.",
-    }.get(kind, "")
-    return f"the column {test.property} holds {_HOLDS[kind]}, none of which can {verb} {shown}.{mend}"
+    message = f"the column {test.property} holds {_HOLDS[kind]}, none of which can {verb} {shown}."
+    return Impossible(test, literal, kind, message, _mend(literal, kind))
+
+
+def _mend(literal: Scalar, kind: Kind) -> str | None:
+    """How the literal would be written with the right type."""
+    match kind:
+        case "text":
+            return None if isinstance(literal, str) else f'Write "{words.literal(literal)}", in quotes.'
+        case "time":
+            return "Write an ISO 8601 date or time, such as 2026-03-09 or 2026-03-09T10:00:00Z."
+        case "boolean":
+            spelt = literal.lower() if isinstance(literal, str) and literal.lower() in ("true", "false") else None
+            return f"Write {spelt or 'true or false'}, without quotes."
+        case "integer" | "number":
+            spelt = literal if isinstance(literal, str) and re.fullmatch(r"-?\d+(\.\d+)?", literal) else None
+            return f"Write {spelt or ('a whole number' if kind == 'integer' else 'a number')}, without quotes."
+        case "json":
+            return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,14 @@ from doorstep.definitions.against_data import names_user, unstitched
 from doorstep.definitions.funnel import Funnel
 from doorstep.definitions.lint import against_data
 from doorstep.definitions.selectors import selectors
-from doorstep.engines.conditions import kinds_of
+from doorstep.definitions.words import capital
+from doorstep.engines.conditions import impossible, kinds_of
 from doorstep.engines.duckdb import Engine, engine
 from doorstep.engines.query import needs_of
 from doorstep.errors import Issue
 from doorstep.funnels.run import refuse_unknown_names
 from doorstep.matching.plan import compile_plan
-from doorstep.rows import EventRows, open_rows, reading
+from doorstep.rows import EventRows, Kind, open_rows, reading
 
 ANONYMOUS: Final = "anonymous_id"
 """Our name for the id of a device or visitor; the common spellings are found by it."""
@@ -38,8 +39,15 @@ def check_against(
             found = running.execute(f"SELECT DISTINCT {rows.event} FROM {rows.relation}", "reading events").fetchall()
         known = [name for name in asked if rows.values(name)]
         kinds = kinds_of(running.connection, rows, [selector.condition for _, selector in selectors(funnel)])
-        issues = against_data(funnel, kinds=kinds, events=[name for (name,) in found], columns=[*known, *rows.columns])
-        return (*issues, *_unstitched(running, rows, funnel))
+        issues = against_data(funnel, events=[name for (name,) in found], columns=[*known, *rows.columns])
+        return (*issues, *literal_issues(funnel, kinds), *_unstitched(running, rows, funnel))
+
+
+def literal_issues(funnel: Funnel, kinds: Mapping[str, Kind]) -> Iterator[Issue]:
+    """``impossible-literal`` for each literal that a typed column can never equal (semantics 2)."""
+    for path, selector in selectors(funnel):
+        for one in impossible(selector.condition, kinds):
+            yield Issue("impossible-literal", "error", capital(one.message), None, f"{path}.filters", one.mend)
 
 
 def _unstitched(running: Engine, rows: EventRows, funnel: Funnel) -> Iterator[Issue]:
