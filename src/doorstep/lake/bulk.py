@@ -14,9 +14,10 @@ import pyarrow as pa
 
 from doorstep.errors import SourceError
 from doorstep.lake.attach import CONFIG, attach, load, storing
-from doorstep.lake.importing import Imported, Told, import_rows
+from doorstep.lake.importing import Imported, import_rows
 from doorstep.lake.incoming import Incoming, of_files, of_table
 from doorstep.lake.place import Place
+from doorstep.lake.steps import Told
 from doorstep.rows import quoting, reading
 from doorstep.rows.files import Files, resolve
 from doorstep.rows.shape import fresh_name
@@ -58,8 +59,8 @@ def import_all(place: Place, request: Request, *, received_at: int, rejects: Pat
     unfinished.unlink(missing_ok=True)
     for number, part in enumerate(parts):
 
-        def tell(what: str, _done: float | None, number: int = number) -> None:
-            told(what, number / len(parts))
+        def tell(what: str, done: float | None, number: int = number) -> None:
+            told(what, (number + (done or 0.0)) / len(parts))
 
         with _connection(place) as connection, _opened(connection, part, request) as incoming, storing(place):
             came = import_rows(connection, place, incoming, received_at=received_at, rejects=unfinished, told=tell)

@@ -21,11 +21,12 @@ from doorstep.lake.attach import CONFIG, attach, attached, gone, prepare, storin
 from doorstep.lake.bulk import Request, import_all
 from doorstep.lake.checking import Finding, LakeFacts, check, facts_of, repair
 from doorstep.lake.compacting import Compacted, compact
-from doorstep.lake.importing import Imported, Told
+from doorstep.lake.importing import Imported
 from doorstep.lake.inbox import Inbox
 from doorstep.lake.place import Place, find, make
 from doorstep.lake.reading import open_at
 from doorstep.lake.settling import Settled, settle_all
+from doorstep.lake.steps import Told
 from doorstep.rows import EventRows, Needs
 from doorstep.rows.times import check_timezone
 
