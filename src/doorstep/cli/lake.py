@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -35,6 +36,9 @@ def import_(
     rejects: Annotated[
         Path | None, typer.Option(help="Where to write rows that cannot be used (JSON lines).", show_default=False)
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be read and rejected; write nothing, make no lake.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Bring events into a lake, each once however often it is imported."""
@@ -45,6 +49,9 @@ def import_(
         if len(sources) != 1:
             raise RunError("one-database", "--table and --query belong to one database. Name just that one.")
         source = Table(sources[0], table, query)
+    if dry_run:
+        _try(source, columns_of(map_), source_timezone, as_json)
+        return
     with terminal.progress() as told, open_lake(lake) as opened:
         came = opened.add(
             source,
@@ -64,6 +71,29 @@ def import_(
         terminal.show(Text(f"{rows:,} rejected: {reason.replace('_', ' ')}"))
     if came.rejects is not None:
         terminal.show(Text(f"rejects are in {came.rejects}: mend them there and import that file"))
+
+
+def _try(source: object, columns: dict[str, str], zone: str, as_json: bool) -> None:
+    from doorstep.funnels.result import instant
+    from doorstep.lake import try_import
+
+    with terminal.progress() as told:
+        found = try_import(source, columns=columns, source_timezone=zone, told=told or (lambda _what, _done: None))
+    first, last = instant(found.first_time), instant(found.last_time)
+    if as_json:
+        terminal.show_json({**asdict(found), "first_time": first, "last_time": last})
+        return
+    for note in found.notes:
+        terminal.say(f"note: {note}")
+    terminal.show(Text(f"{found.rows:,} rows read: {found.usable:,} could be imported; nothing was written"))
+    terminal.show(Text(f"times       {first or '–'} to {last or '–'}"))
+    terminal.show(Text(f"columns     {', '.join(f'{ours} from {theirs}' for ours, theirs in found.columns.items())}"))
+    kinds = ", ".join(f"{name} ({' or '.join(types)})" for name, types in found.properties.items())
+    terminal.show(Text(f"properties  {kinds or 'none'}"))
+    for reason, rows in found.rejected.items():
+        terminal.show(Text(f"{rows:,} would be rejected: {reason.replace('_', ' ')}"))
+    for row in found.first_rejects:
+        terminal.show(Text(f"  {json.dumps(row, ensure_ascii=False)}"))
 
 
 @app.command()

@@ -18,6 +18,7 @@ from doorstep.lake.importing import Imported, import_rows
 from doorstep.lake.incoming import Incoming, of_files, of_table
 from doorstep.lake.place import Place
 from doorstep.lake.steps import Told
+from doorstep.lake.trial import Trial, joined, trial
 from doorstep.rows import quoting, reading
 from doorstep.rows.files import Files, resolve
 from doorstep.rows.shape import fresh_name
@@ -72,6 +73,17 @@ def import_all(place: Place, request: Request, *, received_at: int, rejects: Pat
     return replace(total, rejects=rejects)
 
 
+def try_all(request: Request, told: Told) -> Trial:
+    """See `trial`: what an import would read, part by part. Nothing is written, no lake is looked into."""
+    parts = _parts(request.source)
+    found = []
+    for number, part in enumerate(parts):
+        told("reading", number / len(parts))
+        with _connection(None) as connection, _opened(connection, part, request) as incoming:
+            found.append(trial(connection, incoming))
+    return joined(found)
+
+
 def _sum(one: Imported, other: Imported) -> Imported:
     reasons = {*one.rejected, *other.rejected}
     return Imported(
@@ -103,15 +115,16 @@ def _parts(source: object) -> list[Files | Table | ArrowStream]:
 
 
 @contextmanager
-def _connection(place: Place) -> Iterator[duckdb.DuckDBPyConnection]:
+def _connection(place: Place | None) -> Iterator[duckdb.DuckDBPyConnection]:
     with tempfile.TemporaryDirectory(prefix="doorstep-") as directory:
         connection = duckdb.connect(os.path.join(directory, "work.duckdb"), config=CONFIG)
         try:
             connection.execute(f"SET temp_directory = {quoting.text(os.path.join(directory, 'spill'))}")
             connection.execute(f"SET memory_limit = '{MEMORY}'")
             connection.execute("SET preserve_insertion_order = false")
-            with storing(place):
-                attach(connection, place)
+            if place is not None:
+                with storing(place):
+                    attach(connection, place)
             yield connection
         finally:
             connection.close()

@@ -19,7 +19,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from doorstep.lake import imported, tables
-from doorstep.lake.incoming import REASON, Incoming
+from doorstep.lake.incoming import NOBODY, REASON, Incoming
 from doorstep.lake.place import Place
 from doorstep.lake.settling import sync_files
 from doorstep.lake.splitting import split_json, wanted
@@ -67,7 +67,7 @@ def import_rows(
         steps = Steps(connection, told, _count(connection, incoming.relation))
         batch = _read(steps, incoming)
         usable = _count(connection, "batch")
-        rejected = _write_rejects(connection, incoming, rejects) if steps.rows != usable or incoming.lost else {}
+        rejected = write_rejects(connection, incoming, rejects) if steps.rows != usable or incoming.lost else {}
         rows = usable + sum(rejected.values())
     message_ids = _number_repeats(steps)
     _drop_known(steps)
@@ -123,7 +123,8 @@ def _digest(incoming: Incoming) -> str:
     Two rows that differ have the same with a chance of 1 in 2^128.
     """
     time = f"((time::HUGEINT + {2**63})::UHUGEINT * {2**64 + 1}::UHUGEINT)"
-    texts, others = {"event": "event", **{name: name for name in incoming.identities}}, []
+    texts = {"event": "event", **{name: name for name, sql in incoming.identities.items() if sql != NOBODY}}
+    others = []
     for number, (name, value) in enumerate(incoming.typed.items()):
         label = f"{len(name)}:{name}:{value.kind}"
         if value.kind == "text":
@@ -262,7 +263,7 @@ def _insert(steps: Steps, batch: _Batch, source: str, received_at: int) -> None:
     steps.run(tables.insertion(connection, "batch", selects, constants), "writing", 0.55, 1.0)
 
 
-def _write_rejects(connection: duckdb.DuckDBPyConnection, incoming: Incoming, path: Path) -> dict[str, int]:
+def write_rejects(connection: duckdb.DuckDBPyConnection, incoming: Incoming, path: Path) -> dict[str, int]:
     """Appends each reject as the JSON object it was, with the reason among its keys; a line that is none as text."""
     counted: dict[str, int] = {}
     with open(path, "a", encoding="utf-8") as file:
