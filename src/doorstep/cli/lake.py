@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.filesize import decimal
 from rich.table import Table as Drawn
 from rich.text import Text
 
@@ -19,6 +20,9 @@ from doorstep.errors import RunError
 app = typer.Typer(name="lake", help="See, compact, check and repair a lake.", no_args_is_help=True)
 rejects_app = typer.Typer(name="rejects", help="What senders sent that could not be kept.", no_args_is_help=True)
 app.add_typer(rejects_app)
+
+MANY_FILES = 20
+"""From more files of events on, `show` says that compaction helps."""
 
 Directory = Annotated[Path, typer.Option("--lake", "--data", help="The lake's directory.", show_default=False)]
 
@@ -108,15 +112,19 @@ def show(lake: Directory, as_json: AsJson = False) -> None:
     if as_json:
         terminal.show_json({**asdict(facts), "first_time": first, "last_time": last})
         return
-    drawn = Drawn("table", "rows", "files", "bytes", box=None, pad_edge=False)
+    drawn = Drawn("table", "rows", "files", "size", box=None, pad_edge=False)
     for name, table in facts.tables.items():
-        drawn.add_row(name, f"{table.rows:,}", f"{table.files:,}", f"{table.bytes:,}")
+        drawn.add_row(name, f"{table.rows:,}", f"{table.files:,}", decimal(table.bytes))
     terminal.show(drawn)
     terminal.show(Text(f"events     {first or '–'} to {last or '–'}"))
     terminal.show(
         f"snapshots  {facts.snapshots:,}: {facts.oldest_snapshot} to {facts.snapshot}; kept: {_list(facts.kept)}"
     )
     terminal.show(Text(f"waiting    {facts.waiting:,} accepted and not settled; {facts.rejects:,} rejects"))
+    if facts.tables["events"].files > MANY_FILES:
+        terminal.say("many files of events: `doorstep lake compact` puts them together, so that runs read less")
+    if facts.rejects:
+        terminal.say("`doorstep lake rejects list` tells why they could not be kept")
 
 
 def _list(numbers: tuple[int, ...]) -> str:
