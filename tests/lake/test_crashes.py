@@ -102,3 +102,31 @@ def test_an_import_that_was_killed_goes_on(tmp_path: Path) -> None:
     assert came.added + came.duplicates == rows
     assert rows_of(lake, "count(*), count(DISTINCT time)") == [(rows, rows)]
     assert lake.check() == ()
+
+
+def test_an_import_stopped_by_ctrl_c_keeps_the_files_that_were_done(tmp_path: Path) -> None:
+    """Exit code 130 and one sentence; imported again, everything is there once."""
+    rows = 400_000
+    for number in range(3):
+        pl.DataFrame(
+            {
+                "user_id": [f"u{n % 1000}" for n in range(rows)],
+                "event": "e",
+                "time": [START + n + number * rows for n in range(rows)],
+            }
+        ).write_parquet(tmp_path / f"{number}.parquet")
+    lake = doorstep.open_lake(tmp_path / "lake")
+    command = [str(Path(sys.executable).parent / "doorstep"), "import", f"{tmp_path}/*.parquet", "--lake"]
+    child = subprocess.Popen([*command, str(lake.place.directory)], stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not rows_of(lake, "1", "imports") and child.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    child.send_signal(signal.SIGINT)
+    said = child.communicate(timeout=60)[1]
+    assert (child.returncode, said.count("\n")) == (130, 1), said
+    assert "start it again" in said
+    done = rows_of(lake, "count(*)")[0][0]
+    assert done in (rows, 2 * rows)
+    assert lake.add(sorted(tmp_path.glob("*.parquet")), received_at=1).added == 3 * rows - done
+    assert rows_of(lake, "count(*), count(DISTINCT time)") == [(3 * rows, 3 * rows)]
+    assert lake.check() == ()

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import doorstep
-from doorstep.lake import Accepted, Table
+from doorstep.lake import Accepted, Table, try_import
 from lakes import FUNNEL, START, counts, event, rows_of
 
 ROWS: list[dict[str, Any]] = [
@@ -185,3 +185,56 @@ def test_values_of_every_type_survive(lake: doorstep.Lake) -> None:
                     {"plan": "pro"}, {"deep.x": "y"}, {"properties.plan": "pro"}):  # fmt: skip
         definition = {**FUNNEL, "steps": [{"event": "signup", "filters": filters}, {"event": "pay"}]}
         assert counts(lake, definition) == counts(table, definition) == [1, 0], filters
+
+
+def test_a_dry_run_says_what_an_import_would_do(tmp_path: Path) -> None:
+    """Columns as they are mapped, properties with their types, rejects by reason and the first of them."""
+    lines = [
+        {"uid": "u1", "event": "signup", "time": START, "properties": {"plan": "pro", "seats": 3}},
+        {"uid": "u1", "event": "pay", "time": START + 1_000_000, "properties": {"plan": None, "seats": 2.5}},
+        {"uid": "u1", "event": "pay", "time": "soon"},
+        {"uid": "u1", "time": START},
+    ]
+    (tmp_path / "e.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines) + "{\n", "utf-8")
+    found = try_import(tmp_path / "e.jsonl", columns={"user_id": "uid"})
+    assert (found.rows, found.usable) == (5, 2)
+    assert dict(found.rejected) == {"unreadable_time": 1, "no_event": 1, "unreadable_line": 1}
+    assert {row["doorstep_rejected"] for row in found.first_rejects} == set(found.rejected)
+    assert found.columns["user_id"] == "uid"
+    assert {name: set(kinds) for name, kinds in found.properties.items()} == {
+        "plan": {"text"},
+        "seats": {"integer", "number"},
+    }
+    assert (found.first_time, found.last_time) == (START, START + 1_000_000)
+
+
+def test_equal_rows_of_two_files_are_one_and_of_one_file_are_two(lake: doorstep.Lake, tmp_path: Path) -> None:
+    """An overlapping export adds what is new; a sum over many columns tells rows apart that swap their values."""
+    rows = [{**ROWS[0], "plan": a, "tier": b} for a, b in (("x", "y"), ("y", "x"), ("x", "x"), ("x", "x"))]
+    pl.DataFrame(rows).write_parquet(tmp_path / "a.parquet")
+    pl.DataFrame(rows[:3]).write_parquet(tmp_path / "b.parquet")
+    came = lake.add([tmp_path / "a.parquet", tmp_path / "b.parquet"], received_at=START)
+    assert (came.added, came.duplicates) == (4, 3)
+
+
+def test_rows_before_1970_and_far_away_are_kept_apart(lake: doorstep.Lake) -> None:
+    """Whatever the time: rows that differ in it alone are different rows."""
+    times = [-1, 0, 1, -(2**40), 2**52]
+    frame = pl.DataFrame([{"user_id": "u", "event": "e", "time": one} for one in times]).with_columns(
+        pl.col("time").cast(pl.Datetime("us", "UTC"))
+    )
+    assert lake.add(frame, received_at=START).added == 5
+    assert lake.add(frame, received_at=START).duplicates == 5
+    assert rows_of(lake, "time") == [(one,) for one in sorted(times)]
+
+
+def test_imported_rows_lie_sorted(lake: doorstep.Lake) -> None:
+    """By event, user and time, as they came from the import and as compaction leaves them."""
+    frame = pl.DataFrame([{**ROWS[n % 5], "user_id": f"u{n % 7}", "time": START - n} for n in range(2000)])
+    lake.add(frame, received_at=START)
+    lake.add(frame.with_columns(pl.col("time") - 5000), received_at=START)
+    for _ in range(2):
+        for path in (lake.place.directory / "data" / "main" / "events").glob("*.parquet"):
+            rows = pq.read_table(path).select(["event", "user_id", "time"]).to_pylist()
+            assert rows == sorted(rows, key=lambda row: (row["event"], row["user_id"], row["time"]))
+        lake.compact()

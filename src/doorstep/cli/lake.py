@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.filesize import decimal
 from rich.table import Table as Drawn
 from rich.text import Text
 
@@ -18,6 +20,9 @@ from doorstep.errors import RunError
 app = typer.Typer(name="lake", help="See, compact, check and repair a lake.", no_args_is_help=True)
 rejects_app = typer.Typer(name="rejects", help="What senders sent that could not be kept.", no_args_is_help=True)
 app.add_typer(rejects_app)
+
+MANY_FILES = 20
+"""From more files of events on, `show` says that compaction helps."""
 
 Directory = Annotated[Path, typer.Option("--lake", "--data", help="The lake's directory.", show_default=False)]
 
@@ -35,6 +40,9 @@ def import_(
     rejects: Annotated[
         Path | None, typer.Option(help="Where to write rows that cannot be used (JSON lines).", show_default=False)
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be read and rejected; write nothing, make no lake.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Bring events into a lake, each once however often it is imported."""
@@ -45,6 +53,9 @@ def import_(
         if len(sources) != 1:
             raise RunError("one-database", "--table and --query belong to one database. Name just that one.")
         source = Table(sources[0], table, query)
+    if dry_run:
+        _try(source, columns_of(map_), source_timezone, as_json)
+        return
     with terminal.progress() as told, open_lake(lake) as opened:
         came = opened.add(
             source,
@@ -66,6 +77,29 @@ def import_(
         terminal.show(Text(f"rejects are in {came.rejects}: mend them there and import that file"))
 
 
+def _try(source: object, columns: dict[str, str], zone: str, as_json: bool) -> None:
+    from doorstep.funnels.result import instant
+    from doorstep.lake import try_import
+
+    with terminal.progress() as told:
+        found = try_import(source, columns=columns, source_timezone=zone, told=told or (lambda _what, _done: None))
+    first, last = instant(found.first_time), instant(found.last_time)
+    if as_json:
+        terminal.show_json({**asdict(found), "first_time": first, "last_time": last})
+        return
+    for note in found.notes:
+        terminal.say(f"note: {note}")
+    terminal.show(Text(f"{found.rows:,} rows read: {found.usable:,} could be imported; nothing was written"))
+    terminal.show(Text(f"times       {first or '–'} to {last or '–'}"))
+    terminal.show(Text(f"columns     {', '.join(f'{ours} from {theirs}' for ours, theirs in found.columns.items())}"))
+    kinds = ", ".join(f"{name} ({' or '.join(types)})" for name, types in found.properties.items())
+    terminal.show(Text(f"properties  {kinds or 'none'}"))
+    for reason, rows in found.rejected.items():
+        terminal.show(Text(f"{rows:,} would be rejected: {reason.replace('_', ' ')}"))
+    for row in found.first_rejects:
+        terminal.show(Text(f"  {json.dumps(row, ensure_ascii=False)}"))
+
+
 @app.command()
 def show(lake: Directory, as_json: AsJson = False) -> None:
     """Sizes, rows, files, snapshots, and what waits."""
@@ -78,15 +112,19 @@ def show(lake: Directory, as_json: AsJson = False) -> None:
     if as_json:
         terminal.show_json({**asdict(facts), "first_time": first, "last_time": last})
         return
-    drawn = Drawn("table", "rows", "files", "bytes", box=None, pad_edge=False)
+    drawn = Drawn("table", "rows", "files", "size", box=None, pad_edge=False)
     for name, table in facts.tables.items():
-        drawn.add_row(name, f"{table.rows:,}", f"{table.files:,}", f"{table.bytes:,}")
+        drawn.add_row(name, f"{table.rows:,}", f"{table.files:,}", decimal(table.bytes))
     terminal.show(drawn)
     terminal.show(Text(f"events     {first or '–'} to {last or '–'}"))
     terminal.show(
         f"snapshots  {facts.snapshots:,}: {facts.oldest_snapshot} to {facts.snapshot}; kept: {_list(facts.kept)}"
     )
     terminal.show(Text(f"waiting    {facts.waiting:,} accepted and not settled; {facts.rejects:,} rejects"))
+    if facts.tables["events"].files > MANY_FILES:
+        terminal.say("many files of events: `doorstep lake compact` puts them together, so that runs read less")
+    if facts.rejects:
+        terminal.say("`doorstep lake rejects list` tells why they could not be kept")
 
 
 def _list(numbers: tuple[int, ...]) -> str:

@@ -3,6 +3,7 @@
 from doorstep.ingest.sink import Accepted, Busy
 from doorstep.lake.bulk import Table
 from doorstep.lake.importing import Imported
-from doorstep.lake.lake import Lake, LakeAt, open_lake
+from doorstep.lake.lake import Lake, LakeAt, open_lake, try_import
+from doorstep.lake.trial import Trial
 
-__all__ = ["Accepted", "Busy", "Imported", "Lake", "LakeAt", "Table", "open_lake"]
+__all__ = ["Accepted", "Busy", "Imported", "Lake", "LakeAt", "Table", "Trial", "open_lake", "try_import"]

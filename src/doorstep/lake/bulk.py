@@ -14,9 +14,11 @@ import pyarrow as pa
 
 from doorstep.errors import SourceError
 from doorstep.lake.attach import CONFIG, attach, load, storing
-from doorstep.lake.importing import Imported, Told, import_rows
+from doorstep.lake.importing import Imported, import_rows
 from doorstep.lake.incoming import Incoming, of_files, of_table
 from doorstep.lake.place import Place
+from doorstep.lake.steps import Told
+from doorstep.lake.trial import Trial, joined, trial
 from doorstep.rows import quoting, reading
 from doorstep.rows.files import Files, resolve
 from doorstep.rows.shape import fresh_name
@@ -58,8 +60,8 @@ def import_all(place: Place, request: Request, *, received_at: int, rejects: Pat
     unfinished.unlink(missing_ok=True)
     for number, part in enumerate(parts):
 
-        def tell(what: str, _done: float | None, number: int = number) -> None:
-            told(what, number / len(parts))
+        def tell(what: str, done: float | None, number: int = number) -> None:
+            told(what, (number + (done or 0.0)) / len(parts))
 
         with _connection(place) as connection, _opened(connection, part, request) as incoming, storing(place):
             came = import_rows(connection, place, incoming, received_at=received_at, rejects=unfinished, told=tell)
@@ -69,6 +71,17 @@ def import_all(place: Place, request: Request, *, received_at: int, rejects: Pat
         return total
     os.replace(unfinished, rejects)
     return replace(total, rejects=rejects)
+
+
+def try_all(request: Request, told: Told) -> Trial:
+    """See `trial`: what an import would read, part by part. Nothing is written, no lake is looked into."""
+    parts = _parts(request.source)
+    found = []
+    for number, part in enumerate(parts):
+        told("reading", number / len(parts))
+        with _connection(None) as connection, _opened(connection, part, request) as incoming:
+            found.append(trial(connection, incoming))
+    return joined(found)
 
 
 def _sum(one: Imported, other: Imported) -> Imported:
@@ -102,15 +115,16 @@ def _parts(source: object) -> list[Files | Table | ArrowStream]:
 
 
 @contextmanager
-def _connection(place: Place) -> Iterator[duckdb.DuckDBPyConnection]:
+def _connection(place: Place | None) -> Iterator[duckdb.DuckDBPyConnection]:
     with tempfile.TemporaryDirectory(prefix="doorstep-") as directory:
         connection = duckdb.connect(os.path.join(directory, "work.duckdb"), config=CONFIG)
         try:
             connection.execute(f"SET temp_directory = {quoting.text(os.path.join(directory, 'spill'))}")
             connection.execute(f"SET memory_limit = '{MEMORY}'")
             connection.execute("SET preserve_insertion_order = false")
-            with storing(place):
-                attach(connection, place)
+            if place is not None:
+                with storing(place):
+                    attach(connection, place)
             yield connection
         finally:
             connection.close()

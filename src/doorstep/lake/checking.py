@@ -104,7 +104,7 @@ def repair(connection: duckdb.DuckDBPyConnection, place: Place, inbox: Inbox) ->
             "SELECT md5_number_upper(message_id) AS hash FROM lake.events"
             " WHERE message_id IS NOT NULL AND source LIKE 'import %'"
         ).fetchnumpy()["hash"]
-        imported.write(place, "all", np.asarray(hashes, np.uint64))
+        imported.write(place, "all", [np.sort(np.asarray(hashes, np.uint64))])
         done.append(Finding(one.code, one.message, "It was made again from the tables."))
     return tuple(done)
 

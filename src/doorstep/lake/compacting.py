@@ -66,7 +66,8 @@ def _rewrite(connection: duckdb.DuckDBPyConnection, files: list[str]) -> None:
             f"CREATE OR REPLACE TEMP TABLE anew AS SELECT * REPLACE ({replaced}) FROM lake.events WHERE {chosen}"
         )
         connection.execute(f"DELETE FROM lake.events WHERE {chosen}")
-        connection.execute("INSERT INTO lake.events BY NAME SELECT * FROM anew")
+        order = ", ".join(tables.ORDER)
+        connection.execute(f"INSERT INTO lake.events BY NAME SELECT * FROM anew ORDER BY {order}")
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")

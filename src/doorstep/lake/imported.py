@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import duckdb
 import numpy as np
@@ -50,12 +50,13 @@ def hashed(message_id: str) -> int:
     return int.from_bytes(hashlib.md5(message_id.encode(), usedforsecurity=False).digest()[:8], "little")
 
 
-def write(place: Place, name: str, hashes: NDArray[np.uint64]) -> None:
-    """Puts an import's hashes on disk, before the rows they belong to are committed."""
+def write(place: Place, name: str, hashes: Iterable[NDArray[np.uint64]]) -> None:
+    """Puts an import's hashes on disk, before the rows they belong to are committed. All together they are sorted."""
     place.imported.mkdir(exist_ok=True)
     part = place.imported / f"{name}.part"
     with open(part, "wb") as file:
-        np.sort(hashes).tofile(file)
+        for one in hashes:
+            one.tofile(file)
         file.flush()
         os.fsync(file.fileno())
     part.rename(place.imported / f"{name}.ids")

@@ -28,6 +28,8 @@ from doorstep.rows.values import json_at, places
 REASON: Final = "doorstep_rejected"
 """The key under which a reject says why; left out when the mended row is imported."""
 NO_OBJECT: Final = "'{}'::JSON"
+NOBODY: Final = "NULL::VARCHAR"
+"""The SQL of an identity that no row has."""
 _OURS: Final = frozenset({EVENT, TIME, MESSAGE_ID, *tables.IDENTITIES})
 _T = TypeVar("_T")
 
@@ -55,6 +57,8 @@ class Incoming:
     lost: str | None = None
     lost_counted: bool = False
     notes: tuple[str, ...] = field(default=())
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Our names for columns → theirs."""
 
     @property
     def usable(self) -> str:
@@ -109,6 +113,7 @@ def of_table(
         json=_merged(objects, types.get(PROPERTIES)),
         raw=f"to_json({{{whole}}})",
         notes=names.notes,
+        names=names.theirs,
     )
 
 
@@ -145,6 +150,7 @@ def _of_csv(connection: duckdb.DuckDBPyConnection, files: Files, columns: Mappin
         raw=f"to_json({{{whole}}})",
         lost=lost,
         notes=names.notes,
+        names=names.theirs,
     )
 
 
@@ -180,6 +186,7 @@ def _of_json(connection: duckdb.DuckDBPyConnection, files: Files, columns: Mappi
         lost=_no_json(files.paths),
         lost_counted=True,
         notes=names.notes,
+        names=names.theirs,
     )
 
 
@@ -214,7 +221,7 @@ def _taken(names: Names) -> set[str]:
 
 def _identities(names: Names, types: Mapping[str, DuckDBPyType]) -> dict[str, str]:
     found = {name: places(names.of(name), types) for name in tables.IDENTITIES}
-    return {name: _identity(values) if values else "NULL::VARCHAR" for name, values in found.items()}
+    return {name: _identity(values) if values else NOBODY for name, values in found.items()}
 
 
 def _identity(values: tuple[Value, ...]) -> str:

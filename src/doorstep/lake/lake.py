@@ -18,14 +18,16 @@ from doorstep.ingest.records import Arrival, Rejected
 from doorstep.ingest.sink import Accepted, Busy
 from doorstep.lake import tables
 from doorstep.lake.attach import CONFIG, attach, attached, gone, prepare, storing
-from doorstep.lake.bulk import Request, import_all
+from doorstep.lake.bulk import Request, import_all, try_all
 from doorstep.lake.checking import Finding, LakeFacts, check, facts_of, repair
 from doorstep.lake.compacting import Compacted, compact
-from doorstep.lake.importing import Imported, Told
+from doorstep.lake.importing import Imported
 from doorstep.lake.inbox import Inbox
 from doorstep.lake.place import Place, find, make
 from doorstep.lake.reading import open_at
 from doorstep.lake.settling import Settled, settle_all
+from doorstep.lake.steps import Told
+from doorstep.lake.trial import Trial
 from doorstep.rows import EventRows, Needs
 from doorstep.rows.times import check_timezone
 
@@ -41,6 +43,17 @@ class Snapshot:
 
     id: int
     at: int
+
+
+def try_import(
+    source: object,
+    *,
+    columns: Mapping[str, str] | None = None,
+    source_timezone: str = "UTC",
+    told: Told = lambda _what, _done: None,
+) -> Trial:
+    """What `Lake.add` would read of a source and what it would reject; nothing is written."""
+    return try_all(Request(source, dict(columns or {}), check_timezone(source_timezone)), told)
 
 
 def open_lake(
