@@ -8,7 +8,7 @@ NODE := tests/server/node
 NODE_READY := $(if $(shell command -v npm),$(NODE)/node_modules/.ready)
 DATA := data/events.parquet
 
-.PHONY: setup run test test-long check bench bench-lake lock lock-node clean
+.PHONY: setup run test test-long check bench bench-lake bench-ingest lock lock-node clean
 
 run: $(READY) $(DATA) ## the example funnel's report, over generated events
 	$(BIN)/doorstep run examples/trial-activation.yaml --events $(DATA)
@@ -28,10 +28,14 @@ check: $(READY)
 bench: $(READY)
 	$(BIN)/pip install --quiet --require-hashes -r requirements/bench.txt
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.ingest
 
 bench-lake: $(READY) ## the same funnel over stored events: a lake beside ClickHouse's MergeTree
 	$(BIN)/pip install --quiet --require-hashes -r requirements/bench.txt
 	$(BIN)/python -m benchmarks.lake
+
+bench-ingest: $(READY) ## events over HTTP, on disk when answered, beside bare Parquet files of the same batches
+	$(BIN)/python -m benchmarks.ingest
 
 setup: $(READY)
 

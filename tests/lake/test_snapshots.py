@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import timedelta
 from typing import Any
 
@@ -89,3 +91,50 @@ def test_properties_that_became_frequent_get_a_column_at_compaction(lake: doorst
     assert rows_of(lake, "count(*)", "events WHERE rest IS NOT NULL") == [(0,)]
     definition = {**FUNNEL, "steps": [{"event": "signup", "filters": {"rare": 7}}, {"event": "pay"}]}
     assert counts(lake, definition) == [2, 0]
+
+
+LONG_RUN = """
+import sys, duckdb, doorstep
+from doorstep.lake.attach import CONFIG, attach
+from doorstep.lake.place import find
+connection = duckdb.connect(config=CONFIG)
+attach(connection, find(sys.argv[1]), int(sys.argv[2]))
+count = "SELECT count(*), count(DISTINCT user_id), count(rest) FROM lake.events"
+print(*connection.execute(count).fetchone(), flush=True)
+for _ in sys.stdin:
+    print(*connection.execute(count).fetchone(), flush=True)
+"""
+
+
+def test_a_snapshot_that_is_read_does_not_expire_under_its_reader(lake: doorstep.Lake) -> None:
+    """A long run in another process sees its rows to the end, whatever is settled, compacted and cleaned meanwhile; its
+    snapshot ends at the first compaction after it.
+    """
+    first = _fill(lake, 0, 10)
+    command = [sys.executable, "-c", LONG_RUN, str(lake.place.directory), str(first)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as reader:
+        assert reader.stdin is not None
+        assert reader.stdout is not None
+        before = reader.stdout.readline()
+        assert before.startswith("15 10 ")
+        for turn in range(1, 4):
+            _fill(lake, 10 * turn, 10, **{f"new{turn}": turn})
+            assert lake.compact(history=NOW, grace=NOW).expired > 0
+            print(file=reader.stdin)
+            assert reader.stdout.readline() == before
+        assert counts(lake.at(first)) == [10, 5]
+        reader.kill()
+    lake.compact(history=NOW, grace=NOW)
+    with pytest.raises(doorstep.RunError, match=f"has no snapshot {first}"):
+        doorstep.run(FUNNEL, lake.at(first))
+
+
+def test_a_run_holds_its_snapshot_no_longer_than_it_takes(lake: doorstep.Lake) -> None:
+    """In the same process: after the run its snapshot expires as any other."""
+    first = _fill(lake, 0, 5)
+    result = doorstep.run(FUNNEL, lake.at(first))
+    _fill(lake, 5, 5)
+    lake.compact(history=NOW, grace=NOW)
+    assert result.steps[0].count == 5
+    with pytest.raises(doorstep.RunError, match="has no snapshot"):
+        doorstep.run(FUNNEL, lake.at(first))

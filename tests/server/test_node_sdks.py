@@ -57,9 +57,10 @@ def test_posthogs_sdk(address: str, sink: SqliteSink) -> None:
     assert sink.rejects() == []
 
 
-def test_sdks_come_again_when_they_are_asked_to(address: str, sink: SqliteSink) -> None:
+@pytest.mark.parametrize("sdk", ["segment", "rudderstack"])
+def test_sdks_come_again_when_they_are_asked_to(address: str, sink: SqliteSink, sdk: str) -> None:
     """A 429 costs time and no event."""
     sink.busy = 1
-    send("segment", address)
+    send(sdk, address)
     in_order(untimed(sink.records()), SAID)
     assert sink.busy == 0

@@ -141,7 +141,8 @@ def settle(lake: Directory, as_json: AsJson = False) -> None:
     if as_json:
         terminal.show_json(asdict(settled))
     else:
-        terminal.show(Text(f"{settled.arrivals:,} arrivals settled"))
+        rejected = f"; {settled.rejected:,} of them could not be and are rejects now" if settled.rejected else ""
+        terminal.show(Text(f"{settled.arrivals:,} arrivals settled{rejected}"))
 
 
 @app.command()

@@ -35,6 +35,12 @@ def serve_lake(
         str | None, typer.Option("--account-group", help="The PostHog group type that is the account.")
     ] = None,
     keep_ip: Annotated[bool, typer.Option("--keep-ip", help="Keep senders' addresses as a property.")] = False,
+    settle_every: Annotated[
+        float, typer.Option(help="Seconds between two turns of bringing what came to where runs see it.", min=0.01)
+    ] = EVERY,
+    compact_every: Annotated[
+        float, typer.Option(help="Seconds between two turns of putting small files together.", min=0.01)
+    ] = COMPACT_EVERY,
 ) -> None:
     """Take events over HTTP into the lake of a data directory; Ctrl-C stops, with everything acknowledged kept."""
     from doorstep.server import Settings
@@ -42,8 +48,9 @@ def serve_lake(
 
     settings = Settings(account_group=account_group, keep_ip=keep_ip)
     with open_sink(data) as lake, opened(data, create=True) as registry:
-        beside = settling(lake, time.monotonic, COMPACT_EVERY)
-        serve(lake, open_keys(registry), host=host, port=port, settings=settings, beside=beside)
+        beside = settling(lake, time.monotonic, compact_every)
+        keys = open_keys(registry)
+        serve(lake, keys, host=host, port=port, settings=settings, beside=beside, every=settle_every)
 
 
 def serve(
@@ -54,9 +61,10 @@ def serve(
     port: int,
     settings: Settings | None = None,
     beside: Callable[[], object] | None = None,
+    every: float = EVERY,
 ) -> None:
     """Takes events until it is interrupted; prints its address, and nothing else, once it answers. ``beside``: work to
-    be done every second meanwhile, and once more at the end.
+    be done each ``every`` seconds meanwhile, and once more at the end.
     """
     from doorstep.server import Settings, create_app
     from doorstep.server.beside import repeating
@@ -70,5 +78,5 @@ def serve(
 
     with ExitStack() as stack:
         if beside is not None:
-            stack.enter_context(repeating(beside, EVERY))
+            stack.enter_context(repeating(beside, every))
         serve_app(app, host=host, port=port, ready=ready)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sqlite3
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,7 +43,19 @@ def load(connection: duckdb.DuckDBPyConnection, *extensions: str) -> None:
 
 
 def attach(connection: duckdb.DuckDBPyConnection, place: Place, snapshot: int | None = None) -> None:
-    """Attaches the lake as ``lake``, as it was at ``snapshot`` (then read-only). RunError ``snapshot-gone``."""
+    """Attaches the lake as ``lake``, as it was at ``snapshot`` (then read-only, and the snapshot does not expire as
+    long as there is the connection). RunError ``snapshot-gone``.
+    """
+    if snapshot is None:
+        _attach(connection, place, None)
+        return
+    with place.reading(snapshot) as lease:
+        if lease is not None:
+            weakref.finalize(connection, os.close, lease)
+        _attach(connection, place, snapshot)
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, place: Place, snapshot: int | None) -> None:
     kind, _, target = place.catalog.partition(":")
     if kind == "sqlite":
         target = str(place.directory / target)

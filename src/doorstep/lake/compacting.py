@@ -9,6 +9,7 @@ from typing import Final
 import duckdb
 
 from doorstep.lake import tables
+from doorstep.lake.place import Place
 from doorstep.lake.splitting import split_json, wanted
 
 SMALL: Final = 64 << 20
@@ -25,9 +26,9 @@ class Compacted:
     expired: int
 
 
-def compact(connection: duckdb.DuckDBPyConnection, history: timedelta, grace: timedelta) -> Compacted:
-    """Merges, lets snapshots older than ``history`` expire that nobody keeps, and deletes files that no snapshot has
-    needed for ``grace``: a run that is under way may still read them. The caller holds the lock ``settle``.
+def compact(connection: duckdb.DuckDBPyConnection, place: Place, history: timedelta, grace: timedelta) -> Compacted:
+    """Merges, lets snapshots older than ``history`` expire that nobody keeps or reads, and deletes files that no
+    snapshot has needed for ``grace``. The caller holds the lock ``settle``.
     """
     before = len(_files(connection))
     connection.execute("CALL ducklake_merge_adjacent_files('lake')")
@@ -35,7 +36,8 @@ def compact(connection: duckdb.DuckDBPyConnection, history: timedelta, grace: ti
     if len(small) > 1:
         _rewrite(connection, small)
     _tidy(connection)
-    expired = _expire(connection, history)
+    with place.expiring() as read:
+        expired = _expire(connection, history, read)
     for clean in ("cleanup_old_files", "delete_orphaned_files"):
         seconds = max(grace.total_seconds(), 86_400 if clean == "delete_orphaned_files" else 0)
         connection.execute(
@@ -83,15 +85,16 @@ def _tidy(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute("DELETE FROM lake.settled WHERE seq < ?", (found[1],))
 
 
-def _expire(connection: duckdb.DuckDBPyConnection, history: timedelta) -> int:
-    """Ends snapshots that were the latest for the last time before ``history``: no run that is under way is at one."""
-    old = connection.execute(
+def _expire(connection: duckdb.DuckDBPyConnection, history: timedelta, read: frozenset[int]) -> int:
+    """Ends snapshots that were the latest for the last time before ``history``, but for those that are read."""
+    found = connection.execute(
         "SELECT snapshot_id FROM (SELECT snapshot_id, lead(snapshot_time) OVER (ORDER BY snapshot_id) AS followed"
         f" FROM lake.snapshots()) WHERE followed < now() - INTERVAL {int(history.total_seconds())} SECOND"
         " AND snapshot_id NOT IN (SELECT snapshot FROM lake.kept)"
     ).fetchall()
+    old = [number for (number,) in found if number not in read]
     for first in range(0, len(old), CHUNK):
-        listed = ", ".join(str(number) for (number,) in old[first : first + CHUNK])
+        listed = ", ".join(map(str, old[first : first + CHUNK]))
         ended = f"SELECT snapshot_id FROM ducklake_expire_snapshots('lake', versions => [{listed}])"
         connection.execute(ended).fetchall()
     return len(old)

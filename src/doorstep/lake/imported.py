@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from doorstep.lake.place import Place
-from doorstep.rows import quoting
 
 
 class Imported:
@@ -38,9 +37,9 @@ class Imported:
         candidates = sorted({message_ids[index] for index in np.flatnonzero(hit).tolist()})
         if not candidates:
             return set()
-        listed = ", ".join(map(quoting.text, candidates))
         found = connection.execute(
-            f"SELECT DISTINCT message_id FROM lake.events WHERE message_id IN ({listed})"
+            "SELECT DISTINCT message_id FROM lake.events WHERE message_id IN (SELECT unnest(?::VARCHAR[]))",
+            (candidates,),
         ).fetchall()
         return {name for (name,) in found}
 

@@ -18,6 +18,7 @@ import orjson
 import pyarrow as pa
 
 from doorstep.errors import StoreError
+from doorstep.ingest.again import accepted
 from doorstep.ingest.records import Alias, Arrival, Event, Identify, Member, Rejected, Traits
 from doorstep.ingest.sink import Accepted, Busy
 from doorstep.lake.place import Place
@@ -27,6 +28,13 @@ LIMIT: Final = 1_000_000
 """How many arrivals may wait to be settled before senders are asked to wait."""
 WAIT: Final = 5.0
 """Seconds to wait for another writer before a sender is asked to come again."""
+
+_SOME: Final = 500
+"""Rows in one statement."""
+_STEP: Final = 5_000
+"""Rows dropped in one transaction."""
+_NOTHING: Final = '{"events":[],"traits":[],"links":[]}'
+_REJECT: Final = "INSERT INTO dead_letters (code, message, received_at, source, body) VALUES (?, ?, ?, ?, ?)"
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS seen (message_id TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -53,25 +61,22 @@ class Inbox:
     def __init__(self, place: Place, *, limit: int = LIMIT, wait: float = WAIT) -> None:
         self._place = place
         self._limit = limit
-        self._mutex = threading.Lock()
+        self._mutex, self._reader_mutex = threading.Lock(), threading.Lock()
         try:
-            self._connection = sqlite3.connect(
-                place.inbox, timeout=wait, isolation_level=None, check_same_thread=False, cached_statements=32
-            )
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection = _opened(place, wait)
             self._connection.executescript(_TABLES)
+            self._reader = _opened(place, wait)
         except sqlite3.Error as error:
             raise self._failure(error) from None
 
     def close(self) -> None:
         """Gives the file back."""
-        with self._mutex:
+        with self._mutex, self._reader_mutex:
             self._connection.close()
+            self._reader.close()
 
     def accept(self, arrivals: Sequence[Arrival], rejected: Sequence[Rejected]) -> Accepted:
         """See `Lake.accept`."""
-        new = 0
         payloads, unfit = _written(arrivals)
         rejected = [*rejected, *unfit]
         with self._transaction() as connection:
@@ -79,27 +84,34 @@ class Inbox:
                 raise Busy(
                     "inbox-full", f"more than {self._limit:,} arrivals wait to be settled. Send again later.", 5.0
                 )
+            fresh = _made_known(connection, [one.message_id for one, _ in payloads])
+            new = []
             for one, written in payloads:
-                known = connection.execute("INSERT INTO seen VALUES (?) ON CONFLICT DO NOTHING", (one.message_id,))
-                if known.rowcount:
-                    new += 1
-                    connection.execute(
-                        "INSERT INTO inbox (message_id, received_at, source, payload) VALUES (?, ?, ?, ?)",
-                        (one.message_id, one.received_at, one.source, written),
-                    )
+                if one.message_id in fresh:
+                    fresh.remove(one.message_id)
+                    new.append((one.message_id, one.received_at, one.source, written))
             connection.executemany(
-                "INSERT INTO dead_letters (code, message, received_at, source, body) VALUES (?, ?, ?, ?, ?)",
-                [(one.code, one.message, one.received_at, one.source, one.body) for one in rejected],
+                "INSERT INTO inbox (message_id, received_at, source, payload) VALUES (?, ?, ?, ?)", new
             )
-        return Accepted(new, len(payloads) - new)
+            connection.executemany(
+                _REJECT, [(one.code, one.message, one.received_at, one.source, one.body) for one in rejected]
+            )
+        return Accepted(len(new), len(payloads) - len(new))
 
-    def waiting(self, after: int, limit: int) -> pa.Table:
-        """The first arrivals with a number above ``after``: ``seq, message_id, received_at, source, payload``."""
+    def waiting(self, after: int, limit: int, size: int) -> pa.Table:
+        """The first arrivals with a number above ``after``: ``seq, message_id, received_at, source, payload``; no more
+        than ``limit``, nor much more than ``size`` bytes of payload.
+        """
+        rows: list[tuple[int, str, int, str, str]] = []
         with self._reading() as connection:
-            rows = connection.execute(
+            found = connection.execute(
                 "SELECT seq, message_id, received_at, source, payload FROM inbox WHERE seq > ? ORDER BY seq LIMIT ?",
                 (after, limit),
-            ).fetchall()
+            )
+            while size > 0 and (some := found.fetchmany(_SOME)):
+                rows += some
+                size -= sum(len(row[-1]) for row in some)
+            found.close()
         types = (pa.int64(), pa.string(), pa.int64(), pa.string(), pa.string())
         columns = zip(*rows, strict=True) if rows else [()] * len(types)
         return pa.table(
@@ -108,9 +120,26 @@ class Inbox:
         )
 
     def forget(self, up_to: int) -> None:
-        """Drops the payloads of settled arrivals; their ids stay known."""
+        """Drops the payloads of settled arrivals; their ids stay known. In small steps: accepting waits for each."""
+        while True:
+            with self._transaction() as connection:
+                dropped = connection.execute(
+                    "DELETE FROM inbox WHERE seq <= min(?, (SELECT min(seq) FROM inbox) + ?)", (up_to, _STEP)
+                )
+                if not dropped.rowcount:
+                    return
+
+    def reject(self, seq: int, code: str, message: str) -> None:
+        """Turns a call that waits into a reject, which can be replayed: its id is no longer known, and its number
+        stands for nothing from now on.
+        """
         with self._transaction() as connection:
-            connection.execute("DELETE FROM inbox WHERE seq <= ?", (up_to,))
+            message_id, received_at, source, written = connection.execute(
+                "SELECT message_id, received_at, source, payload FROM inbox WHERE seq = ?", (seq,)
+            ).fetchone()
+            connection.execute(_REJECT, (code, message, received_at, source, accepted(message_id, written)))
+            connection.execute("UPDATE inbox SET payload = ? WHERE seq = ?", (_NOTHING, seq))
+            connection.execute("DELETE FROM seen WHERE message_id = ?", (message_id,))
 
     def depth(self) -> int:
         """How many arrivals wait to be settled, or a few more."""
@@ -169,15 +198,14 @@ class Inbox:
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._mutex:
-            try:
-                yield self._connection
-            except sqlite3.Error as error:
-                raise self._failure(error) from None
+        """A connection of its own, so that who accepts need not wait for who reads."""
+        with self._reader_mutex, self._told():
+            yield self._reader
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._reading() as connection:
+        with self._mutex, self._told():
+            connection = self._connection
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -185,6 +213,13 @@ class Inbox:
             finally:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise self._failure(error) from None
 
     def _failure(self, error: sqlite3.Error) -> StoreError:
         where = self._place.inbox
@@ -201,6 +236,26 @@ class Inbox:
                 return StoreError("inbox-failed", f"{where} cannot be used: {error}.")
 
 
+def _opened(place: Place, wait: float) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        place.inbox, timeout=wait, isolation_level=None, check_same_thread=False, cached_statements=32
+    )
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    return connection
+
+
+def _made_known(connection: sqlite3.Connection, message_ids: Sequence[str]) -> set[str]:
+    """Those of the ids that were not known; they are now."""
+    fresh: set[str] = set()
+    for first in range(0, len(message_ids), _SOME):
+        some = message_ids[first : first + _SOME]
+        places = ", ".join(["(?)"] * len(some))
+        told = f"INSERT INTO seen VALUES {places} ON CONFLICT DO NOTHING RETURNING message_id"
+        fresh.update(name for (name,) in connection.execute(told, some))
+    return fresh
+
+
 def _written(arrivals: Sequence[Arrival]) -> tuple[list[tuple[Arrival, str]], list[Rejected]]:
     """Arrivals with their records as JSON, and those that JSON or SQL cannot hold, which must not stop the others."""
     fit: list[tuple[Arrival, str]] = []
@@ -212,11 +267,20 @@ def _written(arrivals: Sequence[Arrival]) -> tuple[list[tuple[Arrival, str]], li
             if any(isinstance(record, Event) and not record.event for record in one.records):
                 raise ValueError("an event has no name")
             one.message_id.encode()
-            fit.append((one, payload(one)))
+            written = payload(one)
+            if "\\u0000" in written and any("\0" in text for text in _ids(one)):
+                raise ValueError("an id holds the character NUL")  # DuckLake's own queries break at one
+            fit.append((one, written))
         except (TypeError, ValueError, RecursionError) as error:
             message = f"the call cannot be kept: {error}. Send texts of Unicode, finite numbers and times we know."
             unfit.append(Rejected("unfit", message, one.received_at, one.source, repr(one)[:65_536]))
     return fit, unfit
+
+
+def _ids(arrival: Arrival) -> Iterator[str]:
+    for record in arrival.records:
+        values = (getattr(record, name) for name in record.__slots__ if name == "id" or name.endswith("_id"))
+        yield from (value for value in values if value is not None)
 
 
 def payload(arrival: Arrival) -> str:

@@ -137,7 +137,7 @@ class Lake:
         at every snapshot that is left stay what they were. `Busy` when another process is at work longer than ``wait``.
         """
         with self._writing(wait) as writer:
-            return compact(writer, history, grace)
+            return compact(writer, self.place, history, grace)
 
     def add(
         self,

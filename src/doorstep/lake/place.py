@@ -50,6 +50,59 @@ class Place:
         finally:
             os.close(handle)
 
+    @contextmanager
+    def reading(self, snapshot: int) -> Iterator[int | None]:
+        """While it lasts no snapshot expires. Gives an open file: until that is closed, ``snapshot`` does not. None
+        where nothing may be written, as in a backup that is mounted read-only: nobody lets snapshots expire there.
+        """
+        try:
+            self._leases.mkdir(exist_ok=True)
+            gate = os.open(self._gate, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError:
+            yield None
+            return
+        try:
+            fcntl.flock(gate, fcntl.LOCK_SH)
+            lease = os.open(self._leases / str(snapshot), os.O_RDWR | os.O_CREAT, 0o644)
+            fcntl.flock(lease, fcntl.LOCK_SH)
+            yield lease
+        finally:
+            os.close(gate)
+
+    @contextmanager
+    def expiring(self) -> Iterator[frozenset[int]]:
+        """The snapshots that somebody reads; while it lasts nobody begins to read another one."""
+        self._leases.mkdir(exist_ok=True)
+        gate = os.open(self._gate, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(gate, fcntl.LOCK_EX)
+            yield frozenset(int(path.name) for path in self._leases.glob("[0-9]*") if _is_held(path))
+        finally:
+            os.close(gate)
+
+    @property
+    def _leases(self) -> Path:
+        """A file for each snapshot that is read, locked by its readers."""
+        return self.directory / "reading"
+
+    @property
+    def _gate(self) -> Path:
+        return self._leases / "gate.lock"
+
+
+def _is_held(path: Path) -> bool:
+    """Whether a process has the file locked; one that nobody has is removed."""
+    handle = os.open(path, os.O_RDWR)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        path.unlink()
+        return False
+    finally:
+        os.close(handle)
+
 
 def _try_until(handle: int, deadline: float) -> bool:
     while True:

@@ -2,48 +2,47 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass
 from typing import Final
 
 import duckdb
+import pyarrow as pa
 
 from doorstep.errors import StoreError
-from doorstep.lake import tables
 from doorstep.lake.imported import Imported
 from doorstep.lake.inbox import Inbox
 from doorstep.lake.place import Place
-from doorstep.lake.splitting import split_json, wanted
-from doorstep.rows import quoting
+from doorstep.lake.unpacking import Incomplete, put
 
-BATCH: Final = 50_000
-"""How many arrivals go into one transaction."""
+log: Final = logging.getLogger("doorstep.lake")
 
-_EVENT: Final = (
-    '{"event":"VARCHAR","time":"BIGINT","user_id":"VARCHAR","anonymous_id":"VARCHAR","account_id":"VARCHAR",'
-    '"session_id":"VARCHAR","properties":"JSON"}'
-)
-_TRAITS: Final = '{"holder":"VARCHAR","id":"VARCHAR","time":"BIGINT","values":"JSON","once":"BOOLEAN"}'
-_LINK: Final = (
-    '{"kind":"VARCHAR","link":{"anonymous_id":"VARCHAR","previous_id":"VARCHAR","user_id":"VARCHAR",'
-    '"account_id":"VARCHAR","time":"BIGINT"}}'
-)
-_PAYLOAD: Final = f'{{"events":[{_EVENT}],"traits":[{_TRAITS}],"links":[{_LINK}]}}'
-_ENVELOPE: Final = "seq, message_id, received_at, source"
+BATCH: Final = 100_000
+"""How many arrivals go into one transaction, at most."""
+BATCH_BYTES: Final = 128 << 20
+"""About how many bytes of them."""
+
+_OF_DATA: Final = (duckdb.DataError, duckdb.ProgrammingError, duckdb.IntegrityError, duckdb.NotSupportedError)
+"""What DuckDB raises for what it is given, rather than for the state of disks, locks and memory."""
+_OF_PLACE: Final = ("locked", "No space left", "disk is full")
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """How many arrivals were settled, and how many of them had been imported before and were left out."""
+    """How many arrivals were settled; how many of them had been imported before and were left out, and how many went to
+    the rejects because no table can hold them.
+    """
 
     arrivals: int
     repeated: int
+    rejected: int = 0
 
 
 def settle_all(connection: duckdb.DuckDBPyConnection, place: Place, inbox: Inbox) -> Settled:
     """Settles until nothing waits. The caller holds the lock ``settle``."""
-    arrivals = repeated = 0
-    imported = Imported(place)
+    arrivals = repeated = rejected = 0
+    settler = _Settler(connection, place, inbox)
     while True:
         reached = settled_up_to(connection)
         if inbox.last_number() < reached:
@@ -53,16 +52,11 @@ def settle_all(connection: duckdb.DuckDBPyConnection, place: Place, inbox: Inbox
                 "Run `doorstep lake repair`.",
             )
         inbox.forget(reached)
-        batch = inbox.waiting(reached, BATCH)
+        batch = inbox.waiting(reached, BATCH, BATCH_BYTES)
         if batch.num_rows == 0:
-            return Settled(arrivals, repeated)
-        known = imported.among(connection, batch.column("message_id").to_pylist())
-        connection.register("arrived", batch)
-        try:
-            _settle(connection, int(batch.column("seq")[-1].as_py()), known)
-        finally:
-            connection.unregister("arrived")
-        sync_files(connection, place)
+            return Settled(arrivals, repeated, rejected)
+        known = settler.imported.among(connection, batch.column("message_id").to_pylist())
+        rejected += settler.settle(batch, known)
         arrivals += batch.num_rows
         repeated += len(known)
 
@@ -74,71 +68,73 @@ def settled_up_to(connection: duckdb.DuckDBPyConnection) -> int:
     return int(found[0])
 
 
-def _settle(connection: duckdb.DuckDBPyConnection, reached: int, known: set[str]) -> None:
-    left_out = f"WHERE message_id NOT IN ({', '.join(map(quoting.text, sorted(known)))})" if known else ""
-    connection.execute("BEGIN")
+class _Settler:
+    """Settles batches; of one that cannot be settled, the halves."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, place: Place, inbox: Inbox) -> None:
+        self._connection = connection
+        self._place = place
+        self._inbox = inbox
+        self.imported = Imported(place)
+
+    def settle(self, batch: pa.Table, known: set[str]) -> int:
+        """Moves a batch, but for the ``known``, into the tables; how many of it went to the rejects instead. One call
+        that DuckDB cannot take must not hold up the others: it is found by halving.
+        """
+        try:
+            self._commit(batch, known)
+        except (duckdb.Error, Incomplete) as error:
+            if batch.num_rows > 1 and (_of_data(error) or isinstance(error, duckdb.OutOfMemoryException)):
+                half = batch.num_rows // 2
+                return self.settle(batch.slice(0, half), known) + self.settle(batch.slice(half), known)
+            if not _of_data(error):
+                raise
+            (seq,) = batch.column("seq").to_pylist()
+            self._inbox.reject(seq, "cannot-settle", _reason(error))
+            log.warning("an accepted call cannot be settled and is kept with the rejects: %s", _reason(error))
+            self._commit(batch.slice(0, 0), known, reached=seq)
+            return 1
+        return 0
+
+    def _commit(self, batch: pa.Table, known: set[str], reached: int | None = None) -> None:
+        """One transaction, which says the number it reached; its files outlive a power failure."""
+        up_to = int(batch.column("seq")[-1].as_py()) if reached is None else reached
+        connection = self._connection
+        connection.register("arrived", batch)
+        connection.register("known", pa.table({"message_id": pa.array(sorted(known), pa.string())}))
+        connection.execute("BEGIN")
+        try:
+            if batch.num_rows:
+                put(connection, "(FROM arrived ANTI JOIN known USING (message_id))" if known else "arrived")
+            connection.execute("INSERT INTO lake.settled VALUES (?)", (up_to,))
+            connection.execute("COMMIT")
+        except BaseException:
+            _give_up(connection)
+            raise
+        finally:
+            connection.unregister("arrived")
+            connection.unregister("known")
+        sync_files(connection, self._place)
+
+
+def _give_up(connection: duckdb.DuckDBPyConnection) -> None:
+    """A commit that failed has ended its transaction already."""
     try:
-        connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE read AS SELECT {_ENVELOPE}, from_json(payload, {quoting.text(_PAYLOAD)}) AS"
-            f" calls FROM arrived {left_out}"
-        )
-        _events(connection)
-        _traits(connection)
-        _links(connection)
-        connection.execute("INSERT INTO lake.settled VALUES (?)", (reached,))
-        connection.execute("COMMIT")
-    except BaseException:
         connection.execute("ROLLBACK")
-        raise
-
-
-def _unnested(connection: duckdb.DuckDBPyConnection, what: str) -> bool:
-    """Makes the temporary table ``batch`` of one kind of record; whether it holds any."""
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE batch AS SELECT one.*, {_ENVELOPE}"
-        f" FROM (SELECT {_ENVELOPE}, unnest(calls.{what}) AS one FROM read)"
-    )
-    return connection.execute("SELECT 1 FROM batch LIMIT 1").fetchone() is not None
-
-
-def _events(connection: duckdb.DuckDBPyConnection) -> None:
-    if not _unnested(connection, "events"):
+    except duckdb.Error:
         return
-    columns = tables.add_columns(connection, tables.columns(connection), wanted(connection, "batch"))
-    tables.number_all(connection, "batch")
-    typed, rest = split_json("b.properties", columns)
-    envelope = {name: f"b.{name}" for name in ("time", "received_at", "message_id", "seq", "source")}
-    tables.insert_events(connection, "batch", {**envelope, "rest": rest, **typed})
 
 
-def _traits(connection: duckdb.DuckDBPyConnection) -> None:
-    if not _unnested(connection, "traits"):
-        return
-    for kind, holder in ((tables.PERSON, "user"), (tables.ACCOUNT, "account")):
-        tables.number_ids(connection, kind, f"SELECT id FROM batch WHERE holder = '{holder}'")
-        connection.execute(
-            "INSERT INTO lake.traits"
-            f" SELECT {kind}, i.code, e.key, e.value::VARCHAR, b.time, b.once, b.received_at, b.message_id, b.seq"
-            f" FROM batch AS b JOIN lake.ids AS i ON i.kind = {kind} AND i.id = b.id,"
-            f" json_each(b.values) AS e WHERE b.holder = '{holder}' AND e.type <> 'NULL'"
-        )
+def _of_data(error: Exception) -> bool:
+    if isinstance(error, Incomplete):
+        return True
+    return isinstance(error, _OF_DATA) and not any(said in str(error) for said in _OF_PLACE)
 
 
-def _links(connection: duckdb.DuckDBPyConnection) -> None:
-    if not _unnested(connection, "links"):
-        return
-    connection.execute(
-        "INSERT INTO lake.links SELECT kind, link.anonymous_id, link.previous_id, link.user_id, link.account_id,"
-        " link.time, received_at, message_id, seq FROM batch"
-    )
-    people = " UNION ALL ".join(
-        f"SELECT link.{name} AS id FROM batch WHERE link.{name} IS NOT NULL"
-        for name in ("anonymous_id", "previous_id", "user_id")
-    )
-    tables.number_ids(connection, tables.PERSON, people)
-    tables.number_ids(
-        connection, tables.ACCOUNT, "SELECT link.account_id AS id FROM batch WHERE link.account_id IS NOT NULL"
-    )
+def _reason(error: Exception) -> str:
+    """One line of what DuckDB says."""
+    said = next(iter(str(error).splitlines()), "").encode("utf-8", "replace").decode()[:300]
+    return f"the tables cannot hold the call: {said}. Read it again (doorstep lake rejects replay) after an upgrade."
 
 
 def sync_files(connection: duckdb.DuckDBPyConnection, place: Place) -> None:

@@ -107,13 +107,18 @@ def add_columns(
     return tuple(added)
 
 
-def number_all(connection: duckdb.DuckDBPyConnection, batch: str) -> None:
-    """Gives every event name and every identity in ``batch`` that has no number one."""
+def number_names(connection: duckdb.DuckDBPyConnection, batch: str) -> None:
+    """Gives every event name in ``batch`` that has no number one."""
     connection.execute(
         "INSERT INTO lake.names"
         " SELECT (SELECT coalesce(max(code), 0) FROM lake.names) + row_number() OVER (ORDER BY event), event"
         f" FROM (SELECT DISTINCT event FROM {batch}) WHERE event NOT IN (SELECT name FROM lake.names)"
     )
+
+
+def number_all(connection: duckdb.DuckDBPyConnection, batch: str) -> None:
+    """Gives every event name and every identity in ``batch`` that has no number one."""
+    number_names(connection, batch)
     for kind in (PERSON, ACCOUNT, SESSION):
         parts = [name for name, of in IDENTITIES.items() if of == kind]
         number_ids(
@@ -123,16 +128,45 @@ def number_all(connection: duckdb.DuckDBPyConnection, batch: str) -> None:
         )
 
 
-def insert_events(connection: duckdb.DuckDBPyConnection, batch: str, selects: Mapping[str, str]) -> None:
-    """Adds the rows of ``batch``: see `insertion`."""
-    connection.execute(insertion(connection, batch, selects, {}))
+def number(connection: duckdb.DuckDBPyConnection, wanted: str, *, into: str) -> None:
+    """Makes the temporary table ``into`` (kind, id, code) of the ids of ``wanted`` (a query: kind, id), and gives those
+    that have no number one. The numbered ones are looked through once.
+    """
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE wanted AS SELECT DISTINCT kind::TINYINT AS kind, id FROM ({wanted})"
+        " WHERE id IS NOT NULL"
+    )
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {into} AS SELECT w.kind, w.id, i.code FROM lake.ids AS i"
+        " JOIN wanted AS w ON w.kind = i.kind AND w.id = i.id"
+    )
+    fresh = connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE fresh AS SELECT w.kind, coalesce(m.code, 0) + row_number() OVER"
+        f" (PARTITION BY w.kind) AS code, w.id FROM (FROM wanted ANTI JOIN {into} USING (kind, id)) AS w"
+        " LEFT JOIN (SELECT kind, max(code) AS code FROM lake.ids GROUP BY kind) AS m USING (kind)"
+    ).fetchone()
+    if fresh is not None and fresh[0]:
+        connection.execute("INSERT INTO lake.ids SELECT kind, code, id FROM fresh")
+        connection.execute(f"INSERT INTO {into} SELECT kind, id, code FROM fresh")
+
+
+def insert_events(
+    connection: duckdb.DuckDBPyConnection, batch: str, selects: Mapping[str, str], ids: str = "lake.ids"
+) -> int:
+    """Adds the rows of ``batch``, and says how many: see `insertion`."""
+    added = connection.execute(insertion(connection, batch, selects, {}, ids)).fetchone()
+    return 0 if added is None else int(added[0])
 
 
 def insertion(
-    connection: duckdb.DuckDBPyConnection, batch: str, selects: Mapping[str, str], constants: Mapping[str, str]
+    connection: duckdb.DuckDBPyConnection,
+    batch: str,
+    selects: Mapping[str, str],
+    constants: Mapping[str, str],
+    ids: str = "lake.ids",
 ) -> str:
-    """SQL that adds the rows of ``batch`` (``event`` and identities as texts, all numbered), sorted. ``selects``:
-    column → SQL over ``batch AS b``; ``constants``: column → SQL of what all rows share, not sorted along.
+    """SQL that adds the rows of ``batch`` (``event`` and identities as texts, all numbered in ``ids``), sorted.
+    ``selects``: column → SQL over ``batch AS b``; ``constants``: column → SQL of what all rows share, not sorted along.
     """
     identities = {
         name: f"{name}_"
@@ -141,7 +175,7 @@ def insertion(
     }
     columns = {"event": "n.code", **{name: f"{joined}.code" for name, joined in identities.items()}, **selects}
     joins = " ".join(
-        f"LEFT JOIN lake.ids AS {joined} ON {joined}.kind = {IDENTITIES[name]} AND {joined}.id = b.{name}"
+        f"LEFT JOIN {ids} AS {joined} ON {joined}.kind = {IDENTITIES[name]} AND {joined}.id = b.{name}"
         for name, joined in identities.items()
     )
     listed = ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
