@@ -10,7 +10,7 @@ import duckdb
 
 from doorstep.lake import tables
 from doorstep.lake.place import Place
-from doorstep.lake.splitting import split_json, wanted
+from doorstep.lake.splitting import split, wanted
 
 SMALL: Final = 64 << 20
 """Files below so many bytes are put together when merging could not (the columns changed in between)."""
@@ -61,11 +61,12 @@ def _rewrite(connection: duckdb.DuckDBPyConnection, files: list[str]) -> None:
     try:
         rest = f"(SELECT rest::JSON AS properties FROM lake.events WHERE rest IS NOT NULL AND {chosen})"
         columns = tables.add_columns(connection, tables.columns(connection), wanted(connection, rest))
-        typed, remainder = split_json("rest::JSON", columns)
-        anew = {name: f"coalesce({name}, {sql})" for name, sql in typed.items()} | {"rest": remainder}
+        apart = split(connection, f"(SELECT * FROM lake.events WHERE {chosen})", "rest::JSON", columns)
+        anew = {name: f"coalesce({name}, {sql})" for name, sql in apart.typed.items()} | {"rest": apart.rest}
         replaced = ", ".join(f"{sql} AS {name}" for name, sql in anew.items())
         connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE anew AS SELECT * REPLACE ({replaced}) FROM lake.events WHERE {chosen}"
+            f"CREATE OR REPLACE TEMP TABLE anew AS SELECT * EXCLUDE ({', '.join(apart.beside)}) REPLACE ({replaced})"
+            f" FROM {apart.relation}"
         )
         connection.execute(f"DELETE FROM lake.events WHERE {chosen}")
         order = ", ".join(tables.ORDER)

@@ -22,7 +22,7 @@ from doorstep.lake import imported, tables
 from doorstep.lake.incoming import NOBODY, REASON, Incoming
 from doorstep.lake.place import Place
 from doorstep.lake.settling import sync_files
-from doorstep.lake.splitting import split_json, wanted
+from doorstep.lake.splitting import Split, split, wanted
 from doorstep.lake.steps import Steps, Told
 from doorstep.rows import Value, quoting, reading
 
@@ -236,7 +236,8 @@ def _insert(steps: Steps, batch: _Batch, source: str, received_at: int) -> None:
         wishes += wanted(connection, "batch")
     columns = tables.add_columns(connection, tables.columns(connection), wishes)
     tables.number_all(connection, "batch")
-    typed, rest = split_json("b.properties", columns) if batch.has_json else ({}, "NULL")
+    apart = split(connection, "batch", "properties", columns) if batch.has_json else Split("batch", {}, "NULL")
+    typed, rest = dict(apart.typed), apart.rest
     overflow = []
     by_place = {(one.name, one.kind): one.sql for one in columns}
     for name, value in batch.typed.items():
@@ -260,7 +261,7 @@ def _insert(steps: Steps, batch: _Batch, source: str, received_at: int) -> None:
         constants["rest"] = rest
     else:
         selects["rest"] = rest
-    steps.run(tables.insertion(connection, "batch", selects, constants), "writing", 0.55, 1.0)
+    steps.run(tables.insertion(connection, apart.relation, selects, constants), "writing", 0.55, 1.0)
 
 
 def write_rejects(connection: duckdb.DuckDBPyConnection, incoming: Incoming, path: Path) -> dict[str, int]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import duckdb
 
@@ -31,54 +32,57 @@ def wanted(
     return [(name, kind) for name, kind in found if "\0" not in name]  # no SQL text can hold such a name
 
 
-def there(
-    connection: duckdb.DuckDBPyConnection, relation: str, columns: tuple[tables.Column, ...]
-) -> tuple[tables.Column, ...]:
-    """Those of the columns whose property some row of the relation has: the others need not be looked for."""
-    found = connection.execute(f"SELECT DISTINCT unnest(json_keys(properties)) FROM {relation}").fetchall()
-    names = {name for (name,) in found}
-    return tuple(one for one in columns if one.name in names)
-
-
-def extracted(json: str, columns: tuple[tables.Column, ...]) -> str:
-    """SQL (JSON[]) of the values that the columns' properties have, one for each name: one look at each object."""
-    return f"json_extract({json}, {quoting.texts(json_pointer((name,)) for name in _names(columns))}::VARCHAR[])"
-
-
-def split_json(json: str, columns: tuple[tables.Column, ...]) -> tuple[dict[str, str], str]:
-    """SQL for each property column, and for ``rest``: what is not in the columns, NULL where there is no such thing."""
-    found = f"({extracted(json, columns)})"
-    typed = typed_values(columns, found)
-    return typed, remainder(json, columns, typed, found)
-
-
-def typed_values(columns: tuple[tables.Column, ...], found: str) -> dict[str, str]:
-    """SQL for each property column. ``found``: SQL of what `extracted` gives; best a column, since each value of it is
-    looked at several times.
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A relation with its objects taken apart beside its own columns. ``typed``: property column → SQL over the
+    relation; ``rest``: SQL of what is in none of them, NULL where there is no such thing.
     """
-    names = _names(columns)
-    return {one.sql: _typed(f"{found}[{names.index(one.name) + 1}]", one.kind) for one in columns}
+
+    relation: str
+    typed: Mapping[str, str]
+    rest: str
+    beside: tuple[str, ...] = ()
+    """The columns that the relation has beside those of the first one."""
 
 
-def remainder(json: str, columns: tuple[tables.Column, ...], typed: Mapping[str, str], found: str) -> str:
-    """SQL of an object's properties that are in none of the columns, given SQL of the columns' values; NULL without."""
+def split(connection: duckdb.DuckDBPyConnection, relation: str, json: str, columns: Iterable[tables.Column]) -> Split:
+    """Takes the objects in ``json`` (SQL over ``relation``, JSON or NULL) apart. Each is looked into once, and only
+    for properties that some row has: what is written in a statement would else grow with the lake's columns.
+    """
+    found = connection.execute(f"SELECT DISTINCT unnest(json_keys({json})) FROM {relation}").fetchall()
+    there = {name for (name,) in found}
+    columns = tuple(one for one in columns if one.name in there)
     if not columns:
-        return f"CASE WHEN len(json_keys({json})) > 0 THEN {json}::VARCHAR END"
-    held = " + ".join(f"({sql} IS NOT NULL)::INTEGER" for sql in typed.values())
-    names = _names(columns)
+        whole = f"(SELECT *, {json} AS split_json FROM {relation})"
+        rest = "CASE WHEN len(json_keys(split_json)) > 0 THEN split_json::VARCHAR END"
+        return Split(whole, {}, rest, ("split_json",))
+    names = list(dict.fromkeys(one.name for one in columns))
+    pointers = quoting.texts(json_pointer((name,)) for name in names)
+    values = {one: f"split_found[{names.index(one.name) + 1}]" for one in columns}
+    looked = (
+        f"SELECT *, {json} AS split_json, json_extract({json}, {pointers}::VARCHAR[]) AS split_found FROM {relation}"
+    )
+    typed = "".join(f", {_typed(value, one.kind)} AS split_{one.sql}" for one, value in values.items())
+    placed = {one: f"split_{one.sql}" for one in columns}
+    return Split(
+        f"(SELECT *{typed} FROM ({looked} FROM {relation}))",
+        {one.sql: sql for one, sql in placed.items()},
+        _rest(names, placed),
+        ("split_json", "split_found", *placed.values()),
+    )
+
+
+def _rest(names: Sequence[str], placed: Mapping[tables.Column, str]) -> str:
+    held = " + ".join(f"({sql} IS NOT NULL)::INTEGER" for sql in placed.values())
     any_of = {
-        name: " OR ".join(f"{typed[one.sql]} IS NOT NULL" for one in columns if one.name == name) for name in names
+        name: " OR ".join(f"{sql} IS NOT NULL" for one, sql in placed.items() if one.name == name) for name in names
     }
     kept = ", ".join(
-        f"{quoting.text(name)}, CASE WHEN {any_of[name]} THEN NULL ELSE {found}[{position}] END"
+        f"{quoting.text(name)}, CASE WHEN {any_of[name]} THEN NULL ELSE split_found[{position}] END"
         for position, name in enumerate(names, start=1)
     )
-    left = f"json_merge_patch('{{}}', json_merge_patch({json}, json_object({kept})))"
-    return f"CASE WHEN len(json_keys({json})) > {held} THEN nullif({left}::VARCHAR, '{{}}') END"
-
-
-def _names(columns: tuple[tables.Column, ...]) -> list[str]:
-    return list(dict.fromkeys(one.name for one in columns))
+    left = f"json_merge_patch('{{}}', json_merge_patch(split_json, json_object({kept})))"
+    return f"CASE WHEN len(json_keys(split_json)) > {held} THEN nullif({left}::VARCHAR, '{{}}') END"
 
 
 def _typed(value: str, kind: tables.PropertyKind) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 import duckdb
 
 from doorstep.lake import tables
-from doorstep.lake.splitting import extracted, remainder, there, typed_values, wanted
+from doorstep.lake.splitting import split, wanted
 from doorstep.rows import quoting
 
 SAMPLE: Final = 5_000
@@ -80,15 +80,12 @@ _LINKED: Final = ("anonymous_id", "user_id", "account_id")
 
 def _events(connection: duckdb.DuckDBPyConnection) -> None:
     wishes = wanted(connection, "read_events", of=SAMPLE)
-    columns = there(connection, "read_events", tables.add_columns(connection, tables.columns(connection), wishes))
+    columns = tables.add_columns(connection, tables.columns(connection), wishes)
     tables.number_names(connection, "read_events")
-    found = extracted("properties", columns) if columns else "NULL"
-    typed = "".join(f", {sql} AS {name}" for name, sql in typed_values(columns, "found").items())
-    rows = f"(SELECT *{typed} FROM (SELECT *, {found} AS found FROM read_events))"
-    typed_names = {one.sql: f"b.{one.sql}" for one in columns}
+    apart = split(connection, "read_events", "properties", columns)
     envelope = {name: f"b.{name}" for name in ("time", "received_at", "message_id", "seq", "source")}
-    rest = remainder("b.properties", columns, typed_names, "b.found")
-    put_in = tables.insert_events(connection, rows, {**envelope, "rest": rest, **typed_names}, ids="numbers")
+    selects = {**envelope, "rest": apart.rest, **apart.typed}
+    put_in = tables.insert_events(connection, apart.relation, selects, ids="numbers")
     _whole(connection, "read_events", put_in)
 
 
