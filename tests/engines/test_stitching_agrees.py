@@ -88,7 +88,7 @@ def stitched(draw: st.DrawFn) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     return document, rows
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(stitched(), strategies.options(), st.sampled_from([1, 3]))
 def test_a_stitched_run_finds_the_attempts_of_the_rules(
     both: tuple[dict[str, Any], list[dict[str, Any]]], options: dict[str, Any], threads: int

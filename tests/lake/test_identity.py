@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import random
+import subprocess
+import sys
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -291,3 +294,21 @@ def test_a_lake_without_events_has_a_map_too(lake: doorstep.Lake) -> None:
     assert identities(lake).devices == 0
     tell(lake, Identify("d1", "ann", NOON))
     assert (identities(lake).devices, who(lake, "d1").owners[0].owner) == (1, "ann")
+
+
+def test_the_command_prints_one_json_document(lake: doorstep.Lake) -> None:
+    """Of the map, of an id, and of an error, which has exit code 2."""
+    of_segment(lake)
+    command = [str(Path(sys.executable).parent / "doorstep"), "identity"]
+    where = ["--lake", str(lake.place.directory), "--json"]
+
+    def said(*words: str) -> tuple[int, Any]:
+        done = subprocess.run([*command, *words, *where], capture_output=True, text=True, check=False)
+        return done.returncode, json.loads(done.stdout)
+
+    code, found = said()
+    assert (code, found["aliases"], found["accounts"], found["refused"]) == (0, 1, 1, [])
+    code, person = said("who", "ann-before")
+    assert (code, person["kept"], person["map_version"]) == (0, "ann", found["map_version"])
+    code, refusal = said("who", "nobody")
+    assert (code, refusal["error"]["code"]) == (2, "no-such-id")
