@@ -31,6 +31,11 @@ PARTS = {
         "([Who is who](identity.md)); `session_of` takes it too.",
     ),
     "Stitch": ("stitch", "The two columns."),
+    "AccountOf": (
+        "Accounts of users",
+        "`count_by` as an object with `account_of` counts accounts, by the rows that name one and the rows of their "
+        "members ([Who is who](identity.md#accounts)); `session_of` takes it too.",
+    ),
     "SessionOf": ("Sessions", "`count_by` as an object counts sessions."),
     "Filters": ("Filters", "Any other key is a property, with a value, a list of values, or operators."),
     "Operators": ("Operators", "All given must hold."),

@@ -25,9 +25,10 @@ MAY_IMPORT = {
     "lake": {"errors", "rows", "ingest"},
     "server": {"errors", "ingest", "lake", "registry"},
     "frozen": {"errors", "funnels", "lake", "registry"},
+    "identities": {"errors", "definitions", "rows", "stitching", "engines", "funnels", "lake"},
     "cli": {
         *("errors", "definitions", "matching", "rows", "engines", "funnels", "drift", "registry", "demo"),
-        *("ingest", "lake", "server", "frozen"),
+        *("ingest", "lake", "server", "frozen", "identities"),
     },
 }
 

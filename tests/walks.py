@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from doorstep.definitions.funnel import Funnel
+from doorstep.ingest.records import Member
 from doorstep.matching.conditions import meets, word_of
 from doorstep.matching.kernel import ROW, attempts_of
 from doorstep.matching.kernel import state as columns
@@ -63,24 +64,33 @@ def case_of(document: Mapping[str, Any], rows: Sequence[Event], options: Mapping
     ]
     held = [tuple(row.get(name) for name in funnel.hold_constant) for row in kept]
     numbers = {values: number for number, values in enumerate(sorted({v for v in held if None not in v}))}
-    owners = None if funnel.stitch is None else _owners(kept)
+    owners = None if funnel.stitch is None else _owners(kept, funnel.account)
     units: dict[str, list[UnitRow]] = {}
     for row, values in zip(kept, held, strict=True):
         word = word_of(plan.questions, row["event"], row)
-        unit = (
-            row["user_id"] if owners is None else owners.unit_of(row["user_id"], row.get("anonymous_id"), row["time"])
-        )
+        unit = row["user_id"]
+        if owners is not None:
+            unit = owners.unit_of(row["user_id"], row.get("anonymous_id"), row["time"])
+        if owners is not None and funnel.account is not None:
+            unit = row.get(funnel.account) or owners.account_of(unit, row["time"])
         if unit is not None:
             units.setdefault(unit, []).append(UnitRow(row["time"], word, numbers.get(values, -1)))
     return Case(funnel, plan, bounds, options.get("first_time", False), units)
 
 
-def _owners(rows: Sequence[Event]) -> IdentityMap:
-    """Whose rows are, by the rows that hold both ids."""
+def _owners(rows: Sequence[Event], account: str | None) -> IdentityMap:
+    """Whose rows are, by the rows that hold both ids, or an id and an account."""
     return stitch(
-        Link(row["anonymous_id"], row["user_id"], row["time"])
-        for row in rows
-        if row["user_id"] and row.get("anonymous_id")
+        [
+            Link(row["anonymous_id"], row["user_id"], row["time"])
+            for row in rows
+            if row["user_id"] and row.get("anonymous_id")
+        ],
+        members=[
+            Member(row[account], row["time"], row["user_id"], row.get("anonymous_id"))
+            for row in rows
+            if account is not None and row.get(account)
+        ],
     )
 
 

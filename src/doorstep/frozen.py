@@ -13,7 +13,7 @@ from doorstep.lake import Lake
 from doorstep.registry import FrozenRun, Registry, RunBounds
 
 NO_MAP = 0
-"""The version of the identity map that a run used which used none."""
+"""The number of the identity map that a run used which used none."""
 
 
 def freeze(
@@ -26,8 +26,9 @@ def freeze(
     snapshot = result.data.snapshot
     if snapshot is None:
         raise RunError("not-a-lake", "files may change, so only a run over a lake can be frozen. Say --lake DIR.")
+    number = NO_MAP if result.data.map_version is None else int(result.data.map_version.partition("-")[0])
     frozen = registry.runs.keep(
-        name, version, snapshot=snapshot, map_version=NO_MAP, bounds=bounds, figures=result.to_dict(), by=by
+        name, version, snapshot=snapshot, map_version=number, bounds=bounds, figures=result.to_dict(), by=by
     )
     lake.keep(snapshot, f"frozen run {frozen.id}")
     return frozen
@@ -44,6 +45,14 @@ class Rerun:
     def same(self) -> bool:
         """Whether everything that was counted is what it was."""
         return _counted(self.frozen.figures) == _counted(self.result.to_dict())
+
+    @property
+    def other_map(self) -> str | None:
+        """A sentence where the identity map is not the one of then; None where it is, or neither run used one."""
+        then, now = map_of(self.frozen), self.result.data.map_version
+        if _digest(then) == _digest(now):
+            return None
+        return f"the identity map was {then or 'none'} then, and is {now or 'none'} now"
 
 
 def rerun(registry: Registry, lake: Lake, run_id: str) -> Rerun:
@@ -63,7 +72,18 @@ def rerun(registry: Registry, lake: Lake, run_id: str) -> Rerun:
     return Rerun(frozen, result)
 
 
+def map_of(frozen: FrozenRun) -> str | None:
+    """The identity map that a frozen run used, as it is named (``3-0f1e2d3c4b5a``)."""
+    name = frozen.figures["data"].get("map_version")
+    return None if name is None else str(name)
+
+
+def _digest(map_version: str | None) -> str | None:
+    """What a map says, apart from its number, which a lake that was copied may give anew."""
+    return None if map_version is None else map_version.partition("-")[2]
+
+
 def _counted(figures: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The figures without what tells how the data was read: notes may be worded anew."""
+    """The figures without what tells how the data was read: notes may be worded anew, maps numbered anew."""
     data = {name: value for name, value in figures["data"].items() if name != "notes"}
-    return {**figures, "data": data}
+    return {**figures, "data": {**data, "map_version": _digest(data.get("map_version"))}}

@@ -118,6 +118,22 @@ CASES: list[tuple[Topic, str, dict[str, Any], tuple[str, str]]] = [
             "this. Rows with neither user_id nor device are left out.",
         ),
     ),
+    (
+        "actor and counting unit",
+        "funnel",
+        {"count_by": {"account_of": {"stitch": {"known": "user_id", "anonymous": "device"}}, "account": "team"}},
+        (
+            "declared",
+            "A row with a user_id belongs to that user_id. A row without one belongs to the user_id that first came in "
+            "one row with its device, even when it is earlier than that row; from the first row in which another "
+            "user_id comes with the same device on, rows without one belong to that other. A device that never comes "
+            "with a user_id counts by itself. Rows that are excluded, or later than the horizon, say nothing about "
+            "this. A row with a team belongs to that team. A row without one belongs to the team in the latest row at "
+            "or before its time that has both a team and the same stitched user_id; before the first such row it "
+            "belongs to no team, nor does it from where rows of one time name two until a later row names one. Rows of "
+            "no team are left out.",
+        ),
+    ),
     ("exact events", "2", {"step2": {"event": ["verify", "confirm"]}}, ("declared", EITHER)),
     (
         "windows between steps",

@@ -88,6 +88,12 @@ CHANGES: list[tuple[str, Any]] = [
     ("count_by", {"stitch": {"known": "user_id", "anonymous": "anonymous_id"}}),
     ("count_by", {"stitch": {"known": "anonymous_id", "anonymous": "user_id"}}),
     ("count_by", {"session_of": {"stitch": {"known": "user_id", "anonymous": "anonymous_id"}}, "gap": "30m"}),
+    ("count_by", {"account_of": {"stitch": {"known": "user_id", "anonymous": "anonymous_id"}}}),
+    ("count_by", {"account_of": {"stitch": {"known": "user_id", "anonymous": "anonymous_id"}}, "account": "team"}),
+    (
+        "count_by",
+        {"session_of": {"account_of": {"stitch": {"known": "user_id", "anonymous": "anonymous_id"}}}, "gap": "30m"},
+    ),
     ("count", "attempts"),
     ("exclude", None),
     ("exclude.0.filters.bots", "true"),

@@ -51,6 +51,19 @@ EDITS: dict[str, dict[str, Any]] = {
     "stitched ids": {"count_by": {"stitch": {"known": "user_id", "anonymous": "device"}}},
     "stitched ids of another column": {"count_by": {"stitch": {"known": "user_id", "anonymous": "cookie"}}},
     "stitched ids of other users": {"count_by": {"stitch": {"known": "login", "anonymous": "device"}}},
+    "accounts of stitched ids": {"count_by": {"account_of": {"stitch": {"known": "user_id", "anonymous": "device"}}}},
+    "other accounts of stitched ids": {
+        "count_by": {"account_of": {"stitch": {"known": "user_id", "anonymous": "device"}}, "account": "team"}
+    },
+    "accounts of what a lake was told": {
+        "count_by": {"account_of": {"stitch": {"known": "user_id", "anonymous": "anonymous_id"}}}
+    },
+    "sessions of accounts": {
+        "count_by": {
+            "session_of": {"account_of": {"stitch": {"known": "user_id", "anonymous": "device"}}},
+            "gap": "30m",
+        }
+    },
     "sessions of stitched ids": {
         "count_by": {"session_of": {"stitch": {"known": "user_id", "anonymous": "device"}}, "gap": "30m"}
     },

@@ -73,6 +73,13 @@ YAML_TEXTS = [
     ("count_by: {sticth: {known: u, anonymous: a}}\nsteps: [{event: a}]\n", ["1:12 unknown-key"]),
     ("count_by: {stitch: {knwon: u, anonymous: a}}\nsteps: [{event: a}]\n", ["1:21 unknown-key"]),
     ("count_by: {stitch: {known: u, anonymous: u}}\nsteps: [{event: a}]\n", ["1:42 stitch-one-column"]),
+    ("count_by: {account_of: {stitch: {known: u, anonymous: u}}}\nsteps: [{event: a}]\n", ["1:55 stitch-one-column"]),
+    (
+        "count_by: {account_of: {stitch: {known: u, anonymous: a}}, account: a}\nsteps: [{event: a}]\n",
+        ["1:69 account-one-column"],
+    ),
+    ("count_by: {acount_of: {stitch: {known: u, anonymous: a}}}\nsteps: [{event: a}]\n", ["1:12 unknown-key"]),
+    ("count_by: {account_of: user_id}\nsteps: [{event: a}]\n", ["1:24 wrong-type"]),
     ("count_by: {stitch: {known: u, anonymous: a}, gap: 3m}\nsteps: [{event: a}]\n", ["1:11 bad-stitch"]),
     (
         "count_by: {session_of: {stitch: {known: u, anonymous: u}}, gap: 3m}\nsteps: [{event: a}]\n",

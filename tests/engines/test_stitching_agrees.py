@@ -25,6 +25,7 @@ from walks import by_reference, case_of
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 STITCH = {"stitch": {"known": "user_id", "anonymous": "anonymous_id"}}
+ACCOUNTS = {"account_of": STITCH, "account": "team"}
 USERS = ["ann", "ben", "d1", "anonymous:d1"]
 DEVICES = ["d1", "d2", "ann"]
 
@@ -39,6 +40,7 @@ def _table(rows: list[dict[str, Any]], ids: Any = None) -> pa.Table:
             "time": pa.array([row["time"] for row in rows], pa.timestamp("us", tz="UTC")),
             "p": pa.array([row.get("p") for row in rows], pa.int64()),
             "k": pa.array([row.get("k") for row in rows], pa.string()),
+            "team": pa.array([row.get("team") for row in rows], pa.string()),
         }
     )
 
@@ -71,10 +73,10 @@ def _expected(document: dict[str, Any], rows: list[dict[str, Any]], options: dic
 
 @st.composite
 def stitched(draw: st.DrawFn) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """A definition that stitches, maybe cut into sessions, and rows with both ids, either, or none."""
+    """A definition that stitches, maybe on to accounts, maybe cut into sessions, and rows with any of the ids."""
     document = draw(strategies.documents())
-    by = document["count_by"]
-    document["count_by"] = STITCH if isinstance(by, str) else {"session_of": STITCH, "gap": by["gap"]}
+    by, actor = document["count_by"], draw(st.sampled_from([STITCH, ACCOUNTS]))
+    document["count_by"] = actor if isinstance(by, str) else {"session_of": actor, "gap": by["gap"]}
     if any("first_time" in step for step in document["steps"]):
         # Of rows alike in all but the held value, which one is the first ever is not settled: the join may turn them.
         document.pop("hold_constant", None)
@@ -82,10 +84,11 @@ def stitched(draw: st.DrawFn) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     for row in rows:
         row["user_id"] = draw(st.none() | st.sampled_from(USERS))
         row["anonymous_id"] = draw(st.none() | st.sampled_from(DEVICES))
+        row["team"] = draw(st.none() | st.sampled_from(["acme", "bolt", ""]))
     return document, rows
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(stitched(), strategies.options(), st.sampled_from([1, 3]))
 def test_a_stitched_run_finds_the_attempts_of_the_rules(
     both: tuple[dict[str, Any], list[dict[str, Any]]], options: dict[str, Any], threads: int

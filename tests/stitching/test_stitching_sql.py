@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import duckdb
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from doorstep.stitching import Link, stitch
-from doorstep.stitching.sql import intervals_in, with_accounts, with_units
+from doorstep.ingest.records import Alias, Identify, Member
+from doorstep.stitching import Link, Refusal, stitch
+from doorstep.stitching.accounts import refused_members
+from doorstep.stitching.identity_map import digest_of
+from doorstep.stitching.links import Identified
+from doorstep.stitching.rules import follow, refused_links
+from doorstep.stitching.sql import (
+    at_once,
+    earliest_about,
+    intervals_in,
+    links_in,
+    memberships_in,
+    passed_over,
+    sums,
+    with_accounts,
+    with_units,
+)
 from said import Said, map_of, said_links
 
 IDS = st.sampled_from(["a", "b", "c", "anonymous:a", "known:b", "é", "\U0001f600", "\uffee", ""])
@@ -35,14 +53,79 @@ def _events(rows: list[Row]) -> pa.Table:
     )
 
 
-@settings(max_examples=150, deadline=None)
-@given(rows=ROWS)
-def test_links_in_rows_give_the_intervals_of_the_rules(connection: duckdb.DuckDBPyConnection, rows: list[Row]) -> None:
-    """The same ids, beginnings, ends and users."""
-    connection.register("events", _events(rows))
-    query = intervals_in("events", known="user_id", anonymous="anonymous_id", time="time", where="time <= 5")
-    links = [Link(device, user, time) for user, device, _, time in rows if user and device and time <= 5]
-    assert sorted(connection.execute(query).fetchall()) == sorted(map(tuple, stitch(links).intervals))
+def _found(
+    connection: duckdb.DuckDBPyConnection, rows: list[Row], said: list[Said]
+) -> tuple[dict[str, str], tuple[Refusal, ...]]:
+    """The tables of the map of rows not later than 5 and of what was said, by SQL, and which links are refused."""
+    _keep(connection, "rows", _events(rows))
+    _keep(connection, "told", _told([one for one in said if isinstance(one, Identify)]))
+    ids = {"known": "user_id", "anonymous": "anonymous_id", "time": "time"}
+    links = links_in("rows", **ids, where="time <= 5", said="told")
+    aliases = [one for one in said if isinstance(one, Alias)]
+    concerned = sorted({one for alias in aliases for one in (alias.previous_id, alias.user_id)})
+    _keep(connection, "concerned", pa.table({"id": pa.array(concerned, pa.string())}))
+    early = connection.execute(earliest_about(links, "concerned")).fetchall()
+    followed = follow([Link(*one) for one in early], aliases)
+    _keep(connection, "given_up", _table(followed.names, ["user_id", "kept"]))
+    _keep(connection, "added", _told(followed.links))
+    links += " UNION ALL SELECT user_id, anonymous_id, time FROM added"
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE found_intervals AS {intervals_in(links, names='given_up')}")
+    joined = [(one.user_id, one.anonymous_id, one.account_id, one.time, 0) for one in said if isinstance(one, Member)]
+    _keep(connection, "joined", _table(joined, ["user_id", "anonymous_id", "account_id", "time", "n"]))
+    both = "(SELECT * FROM rows WHERE time <= 5 UNION ALL SELECT * FROM joined)"
+    units = with_units(both, **ids, intervals="found_intervals", names="given_up")
+    members = f"SELECT unit, account_id, time AS said_at FROM ({units}) WHERE unit IS NOT NULL AND account_id <> ''"
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE found_memberships AS {memberships_in(members)}")
+    refused = (
+        *followed.refused,
+        *refused_links(connection.execute(passed_over(links, names="given_up")).fetchall()),
+        *refused_members(connection.execute(at_once(members)).fetchall()),
+    )
+    return {"intervals": "found_intervals", "names": "given_up", "memberships": "found_memberships"}, tuple(
+        sorted({*refused})
+    )
+
+
+def _keep(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:
+    """A table of the connection's own: scans of Arrow tables refuse some filters that joins push into them."""
+    connection.register("given", table)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM given")
+
+
+def _told(links: Iterable[Identified]) -> pa.Table:
+    return _table([(one.user_id, one.anonymous_id, one.time) for one in links], ["user_id", "anonymous_id", "time"])
+
+
+def _table(lines: Iterable[tuple[Any, ...]], names: list[str]) -> pa.Table:
+    columns = list(zip(*lines, strict=True)) or [()] * len(names)
+    kinds = [pa.int64() if name in {"time", "n"} else pa.string() for name in names]
+    return pa.table([pa.array(one, kind) for one, kind in zip(columns, kinds, strict=True)], names)
+
+
+@settings(max_examples=250, deadline=None)
+@given(rows=ROWS, said=said_links())
+def test_links_in_rows_and_calls_give_the_map_of_the_rules(
+    connection: duckdb.DuckDBPyConnection, rows: list[Row], said: list[Said]
+) -> None:
+    """The same intervals, names and memberships, so the same digest; the same links are refused, in the same words."""
+    tables, refused = _found(connection, rows, said)
+    visible = [one for one in rows if one[3] <= 5]
+    expected = stitch(
+        [one for one in said if isinstance(one, Identify)]
+        + [Identify(device, user, time) for user, device, _, time in visible if user and device],
+        [one for one in said if isinstance(one, Alias)],
+        [one for one in said if isinstance(one, Member)]
+        + [Member(account, time, user, device) for user, device, account, time in visible if account],
+    )
+    for name, part in (
+        ("intervals", expected.intervals),
+        ("names", expected.names),
+        ("memberships", expected.memberships),
+    ):
+        assert sorted(connection.execute(f"FROM {tables[name]}").fetchall()) == sorted(map(tuple, part))
+    found = connection.execute(sums(**tables)).fetchall()
+    assert digest_of({part: (count, mixed or 0) for part, count, mixed in found}) == expected.digest
+    assert refused == expected.refused
 
 
 @settings(max_examples=150, deadline=None)

@@ -106,22 +106,26 @@ def rerun(
     with opened(data) as registry, open_lake(lake or data, create=False) as store:
         done = again(registry, store, run_id)
     if as_json:
-        terminal.show_json({"id": run_id, "same": done.same, "run": done.result.to_dict()})
+        shown = {"id": run_id, "same": done.same, "other_map": done.other_map, "run": done.result.to_dict()}
+        terminal.show_json(shown)
     else:
         terminal.show(report.report(done.result))
         terminal.say("the figures are those of then" if done.same else "the figures are NOT those of then")
+        if done.other_map is not None:
+            terminal.say(done.other_map)
     if not done.same:
         raise typer.Exit(1)
 
 
 def _run(one: FrozenRun) -> dict[str, Any]:
+    from doorstep.frozen import map_of
     from doorstep.funnels.result import instant
 
     return {
         "id": one.id,
         "definition": f"{one.name}@{one.version}",
         "snapshot": one.snapshot,
-        "map_version": one.map_version,
+        "map_version": map_of(one),
         "frozen_by": one.frozen_by,
         "frozen_at": instant(one.frozen_at),
         "run": dict(one.figures),

@@ -110,6 +110,8 @@ def _data(result: FunnelResult) -> RenderableType:
     if data.rejected:
         told = ", ".join(f"{number:,} {_REJECTED.get(reason, reason)}" for reason, number in data.rejected.items())
         lines.append(Text.assemble(("rejected  ", "bold yellow"), told))
+    if data.map_version is not None:
+        lines.append(Text.assemble(("ids       ", "bold"), f"stitched by the identity map {data.map_version}"))
     lines += [Text.assemble(("note      ", "bold"), note) for note in data.notes]
     return Group(*lines)
 

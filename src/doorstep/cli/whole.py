@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from doorstep.cli import drift, frozen, keys, lake, publishing, serve
+from doorstep.cli import drift, frozen, identity, keys, lake, publishing, serve
 from doorstep.cli.commands import app, main
 
 app.command("import")(lake.import_)
 app.add_typer(lake.app)
+app.add_typer(identity.app)
 app.add_typer(publishing.app)
 app.add_typer(frozen.app)
 app.add_typer(drift.app)

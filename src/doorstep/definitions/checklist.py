@@ -119,8 +119,9 @@ def _devices(funnel: Funnel) -> Iterator[Rule]:
     """How users are followed across devices, where it is users that are counted."""
     topic: Topic = "actor and counting unit"
     if funnel.stitch is not None:
-        known, anonymous = map(words.property_name, funnel.unit_columns)
-        means = f"{words.stitching(funnel.stitch)}. Rows with neither {known} nor {anonymous} are left out."
+        known, anonymous, *account = map(words.property_name, funnel.unit_columns)
+        without = f"of no {account[0]}" if account else f"with neither {known} nor {anonymous}"
+        means = f"{words.belonging(funnel)}. Rows {without} are left out."
         yield Rule(topic, WHOLE, "declared", means)
     elif user := next((name for name in funnel.unit_columns if names_user(name)), None):
         means = (

@@ -45,8 +45,10 @@ CODES: Final = {
 
 TAKES: Final = {
     "count_by": "a column's name, a list of names, {session_of: user_id, gap: 30m}, "
-    "or {stitch: {known: …, anonymous: …}}",
-    "session_of": "a column's name, a list of names, or {stitch: {known: …, anonymous: …}}",
+    "{stitch: {known: …, anonymous: …}}, or {account_of: {stitch: {…}}}",
+    "session_of": "a column's name, a list of names, {stitch: {known: …, anonymous: …}}, "
+    "or {account_of: {stitch: {…}}}",
+    "account_of": "stitched ids, such as {stitch: {known: user_id, anonymous: anonymous_id}}",
     "stitch": "two columns, such as {known: user_id, anonymous: anonymous_id}",
     "hold_constant": "a property's name or a list of names",
     "entry": "step1_only, any_step, or a list of step ids",

@@ -7,6 +7,7 @@ Nothing here knows where a document came from; `reading` does.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from functools import cached_property
 from typing import Annotated, Any, Final, Literal, get_args
 
@@ -161,14 +162,37 @@ class StitchOf(Model):
         return value
 
 
-def _columns_or_stitch(value: object) -> str:
-    return "StitchOf" if isinstance(value, dict | StitchOf) else "columns"
+class AccountOf(Model):
+    """Accounts, with the rows of their members that name none (docs/identity.md)."""
+
+    account_of: StitchOf = Field(description="The users who join accounts.")
+    account: Annotated[StrictStr, Field(min_length=1)] = Field(
+        default="account_id", description="The id of an account."
+    )
+
+
+_FORMS: Final = {"session_of": "SessionOf", "stitch": "StitchOf", "account_of": "AccountOf"}
+"""The key that tells a form of ``count_by`` from the others."""
+
+
+def _form(value: object, among: Collection[str]) -> str:
+    """Which form is meant, so that a mistake in one is not taken for a mistake in another; the first when in doubt."""
+    if not isinstance(value, dict):
+        return type(value).__name__ if isinstance(value, StitchOf | AccountOf | SessionOf) else "columns"
+    keys = [str(key) for key in value]
+    known = [key for key in _FORMS if key in among]
+    exact = [key for key in known if key in keys]
+    near = [found for key in keys if (found := nearest(key, known))]
+    return _FORMS[(*exact, *near, known[0])[0]]
 
 
 Actor = Annotated[
-    Annotated[ColumnNames, Tag("columns")] | Annotated[StitchOf, Tag("StitchOf")], Discriminator(_columns_or_stitch)
+    Annotated[ColumnNames, Tag("columns")]
+    | Annotated[StitchOf, Tag("StitchOf")]
+    | Annotated[AccountOf, Tag("AccountOf")],
+    Discriminator(lambda value: _form(value, ("stitch", "account_of"))),
 ]
-"""Columns whose values name somebody, or two that are stitched."""
+"""Columns whose values name somebody, two that are stitched, or the accounts of those."""
 
 
 class SessionOf(Model):
@@ -178,19 +202,12 @@ class SessionOf(Model):
     gap: Duration = Field(description="The longest silence inside one session.")
 
 
-def _unit_form(value: object) -> str:
-    """Which form of ``count_by`` is meant, so that a mistake in one is not taken for a mistake in another."""
-    if isinstance(value, dict):
-        keys = [str(key) for key in value]
-        return "StitchOf" if nearest("stitch", keys) and not nearest("session_of", keys) else "SessionOf"
-    return type(value).__name__ if isinstance(value, StitchOf | SessionOf) else "columns"
-
-
 Unit = Annotated[
     Annotated[ColumnNames, Tag("columns")]
     | Annotated[StitchOf, Tag("StitchOf")]
+    | Annotated[AccountOf, Tag("AccountOf")]
     | Annotated[SessionOf, Tag("SessionOf")],
-    Discriminator(_unit_form),
+    Discriminator(lambda value: _form(value, _FORMS)),
 ]
 
 
@@ -441,7 +458,8 @@ class Funnel(Model):
     owner: StrictStr | None = Field(default=None, description="Who answers for it.")
     tags: tuple[StrictStr, ...] = Field(default=(), description="Words to find it by.")
     count_by: Unit = Field(
-        description="The unit that is counted: an identity column, a property, several, stitched ids, or sessions."
+        description="The unit that is counted: an identity column, a property, several, stitched ids, accounts, or "
+        "sessions."
     )
     count: Literal["unique", "attempts"] = Field(default="unique", description="Units once each, or every attempt.")
     exclude: tuple[Selector, ...] = Field(default=(), description="Rows that never count.")
@@ -484,19 +502,30 @@ class Funnel(Model):
 
     @property
     def unit_columns(self) -> tuple[str, ...]:
-        """The columns whose values name a unit (before any cut into sessions); both of them where ids are stitched."""
-        actor = self.actor
-        return (actor.stitch.known, actor.stitch.anonymous) if isinstance(actor, StitchOf) else actor
+        """The columns whose values name a unit (before any cut into sessions); both of them where ids are stitched,
+        and that of the account where those have accounts.
+        """
+        if isinstance(self.actor, tuple):
+            return self.actor
+        stitch, account = self.stitch, self.account
+        assert stitch is not None
+        return (stitch.known, stitch.anonymous, *(() if account is None else (account,)))
 
     @property
-    def actor(self) -> tuple[str, ...] | StitchOf:
+    def actor(self) -> tuple[str, ...] | StitchOf | AccountOf:
         """Whose rows belong together, before any cut into sessions."""
         return self.count_by.session_of if isinstance(self.count_by, SessionOf) else self.count_by
 
     @property
     def stitch(self) -> Stitch | None:
         """The columns that are stitched, if any are."""
-        return self.actor.stitch if isinstance(self.actor, StitchOf) else None
+        actor = self.actor.account_of if isinstance(self.actor, AccountOf) else self.actor
+        return actor.stitch if isinstance(actor, StitchOf) else None
+
+    @property
+    def account(self) -> str | None:
+        """The column of accounts, where those of stitched users are counted."""
+        return self.actor.account if isinstance(self.actor, AccountOf) else None
 
     @property
     def entry_positions(self) -> tuple[int, ...]:

@@ -71,6 +71,8 @@ def _unit(funnel: Funnel) -> Json:
         if stitch is None
         else {"stitch": {"known": stitch.known, "anonymous": stitch.anonymous}}
     )
+    if funnel.account is not None:
+        actor = {"account_of": actor, "account": funnel.account}
     return {"session_of": actor, "gap": funnel.count_by.gap} if isinstance(funnel.count_by, SessionOf) else actor
 
 

@@ -47,7 +47,7 @@ def sections(funnel: Funnel) -> tuple[Section, ...]:
 def _counting(funnel: Funnel) -> Iterator[Line]:
     unit, stitch = words.unit(funnel), funnel.stitch
     if stitch is not None:
-        yield said(f"{words.stitching(stitch)}.")
+        yield said(f"{words.belonging(funnel)}.")
     if isinstance(funnel.count_by, SessionOf):
         yield said(
             f"Activity is cut into sessions: a new one starts when more than {duration(funnel.count_by.gap)} have "
@@ -64,18 +64,21 @@ def _counting(funnel: Funnel) -> Iterator[Line]:
             yield said(f"No attempt stands for others, so `represent: {funnel.represent}` plays no part.")
         if funnel.order != "any":
             yield said("The count of a step is the number of attempts that reached it.")
-    missing = (
-        f"{_any_of(funnel.unit_columns)} is"
-        if stitch is None
-        else f"both {listed(map(words.property_name, funnel.unit_columns))} are"
-    )
-    yield said(f"Rows in which {missing} missing are left out, and their number is reported.")
+    yield said(f"Rows {_without_unit(funnel)} are left out, and their number is reported.")
     if funnel.hold_constant:
         yield said(
             f"An attempt stays within one value of {words.columns(funnel.hold_constant)}: the rows of each {unit} are "
             f"matched separately for each value, and those in which {_any_of(funnel.hold_constant)} is missing are "
             "left out, and their number is reported."
         )
+
+
+def _without_unit(funnel: Funnel) -> str:
+    if funnel.account is not None:
+        return f"that belong to no {words.property_name(funnel.account)}"
+    if funnel.stitch is not None:
+        return f"in which both {listed(map(words.property_name, funnel.unit_columns))} are missing"
+    return f"in which {_any_of(funnel.unit_columns)} is missing"
 
 
 def _any_of(columns: tuple[str, ...]) -> str:

@@ -243,7 +243,7 @@ def window(of: Window, previous: str, *, skippable: bool = False) -> str:
 
 def unit(funnel: Funnel) -> str:
     """What is counted, as a noun: ``user_id``, ``combination of account_id and user_id``, ``stitched user_id``,
-    ``session of user_id``.
+    ``account_id``, ``session of user_id``.
     """
     noun = actor(funnel)
     return f"session of {noun}" if isinstance(funnel.count_by, SessionOf) else noun
@@ -251,19 +251,40 @@ def unit(funnel: Funnel) -> str:
 
 def actor(funnel: Funnel) -> str:
     """Whose rows belong together, as a noun: the unit, or what has sessions."""
+    if funnel.account is not None:
+        return property_name(funnel.account)
     stitch = funnel.stitch
     return columns(funnel.unit_columns) if stitch is None else f"stitched {property_name(stitch.known)}"
 
 
+def belonging(funnel: Funnel) -> str:
+    """Whose a row is where ids are stitched, as sentences: who its user is, then which account that is of."""
+    stitch = funnel.stitch
+    assert stitch is not None
+    if funnel.account is None:
+        return stitching(stitch)
+    account, user = property_name(funnel.account), f"stitched {property_name(stitch.known)}"
+    told = funnel.unit_columns == ("user_id", "anonymous_id", "account_id")
+    lake = ". Over a lake, group calls count as such rows" if told else ""
+    return (
+        f"{stitching(stitch)}. A row with {a(account)} belongs to that {account}. A row without one belongs to the "
+        f"{account} in the latest row at or before its time that has both {a(account)} and the same {user}; before the "
+        f"first such row it belongs to no {account}, nor does it from where rows of one time name two until a later "
+        f"row names one{lake}"
+    )
+
+
 def stitching(stitch: Stitch) -> str:
     """Whose a row is, as sentences."""
+    told = (stitch.known, stitch.anonymous) == ("user_id", "anonymous_id")
+    lake = ". Over a lake, identify and alias calls say whose a row is, too" if told else ""
     known, anonymous = property_name(stitch.known), property_name(stitch.anonymous)
     return (
         f"A row with {a(known)} belongs to that {known}. A row without one belongs to the {known} that first came in "
         f"one row with its {anonymous}, even when it is earlier than that row; from the first row in which another "
         f"{known} comes with the same {anonymous} on, rows without one belong to that other. "
         f"{capital(a(anonymous))} that never comes with {a(known)} counts by itself. Rows that are excluded, or later "
-        "than the horizon, say nothing about this"
+        f"than the horizon, say nothing about this{lake}"
     )
 
 

@@ -65,6 +65,8 @@ class Matched:
     no_unit: int
     no_stream: int
     vanished: int
+    map_version: str | None = None
+    """The identity map that was used."""
 
     @property
     def units(self) -> tuple[pa.Array, ...]:
@@ -349,4 +351,5 @@ def _together(parts: list[_Part], query: Query) -> Matched:
         no_unit=sum(part.no_unit for part in parts),
         no_stream=sum(part.no_stream for part in parts),
         vanished=sum(part.vanished for part in parts),
+        map_version=query.rows.map_version,
     )

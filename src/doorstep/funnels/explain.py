@@ -102,8 +102,8 @@ def explain(
     source_timezone: str = "UTC",
 ) -> Story:
     """Tells the story of one unit in a run with the same arguments (see `run`). ``unit`` is as in `attempts`, the name
-    of a session or of its unit (of stitched ids the user's id, which has the rows of its anonymous ids too). RunError
-    ``no-such-unit`` when no row belongs to it.
+    of a session or of its unit (of stitched ids the user's id, which has the rows of its anonymous ids and other names
+    too). RunError ``no-such-unit`` when no row belongs to it.
     """
     definition = funnel if isinstance(funnel, Funnel) else load(funnel)
     zone = zone_of(timezone)
@@ -155,26 +155,26 @@ def _events(running: Engine, rows: EventRows, funnel: Funnel, unit: str, names: 
 
 
 def _no_such_unit(running: Engine, rows: EventRows, funnel: Funnel, unit: str) -> RunError:
-    """Says of an anonymous id whose it is."""
+    """Says of an id that is stitched whose it is."""
     stitch = funnel.stitch
-    if stitch is not None:
-        device = rows.identity_text(stitch.anonymous)
+    ids = () if stitch is None else (stitch.anonymous, stitch.known)
+    columns = unit_identities(funnel) if stitch is None else (funnel.account or stitch.known,)
+    for column in ids:
         statement = (
             f"SELECT DISTINCT {rows.identity(UNIT)} AS unit FROM {rows.relation}"
-            f" WHERE {device} = $p0 AND unit IS NOT NULL ORDER BY unit LIMIT 5"
+            f" WHERE {rows.identity_text(column)} = $p0 AND unit IS NOT NULL ORDER BY unit LIMIT 5"
         )
         with reading(rows.description):
             found = running.connection.execute(statement, {"p0": unit.removeprefix(ANONYMOUS)}).fetchall()
         if found:
             names = " or ".join(repr(name) for (name,) in found)
             return RunError(
-                "no-such-unit",
-                f"{unit!r} is an id of {stitch.anonymous}, whose rows are those of {names}. Ask for that.",
+                "no-such-unit", f"{unit!r} is an id of {column}, whose rows are those of {names}. Ask for that."
             )
     return RunError(
         "no-such-unit",
-        f"no row of {rows.description} has {', '.join(unit_identities(funnel) if stitch is None else [stitch.known])} "
-        f"{unit!r}. Look at the `unit` column of --attempts for names.",
+        f"no row of {rows.description} has {', '.join(columns)} {unit!r}. Look at the `unit` column of --attempts for "
+        "names.",
     )
 
 

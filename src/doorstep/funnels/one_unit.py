@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from doorstep.definitions.funnel import Funnel, Selector
 from doorstep.matching.conditions import look_up, meets, word_of
@@ -54,24 +55,51 @@ def _held(funnel: Funnel, event: UnitEvent) -> tuple[tuple[int, str], ...] | Non
 
 
 def units_of(funnel: Funnel, events: Sequence[UnitEvent], as_of: int) -> list[str | None]:
-    """For each row the name of the unit that it is stitched to (docs/identity.md); the funnel stitches its ids."""
-    stitching = funnel.stitch
-    assert stitching is not None
-    ids = [
-        (_id(look_up(one.properties, stitching.known)), _id(look_up(one.properties, stitching.anonymous)))
-        for one in events
+    """For each row the name of the unit that it is stitched to, or of the account that is of (docs/identity.md); the
+    funnel stitches its ids.
+    """
+    ids = [_Ids.of(funnel, one) for one in events]
+    visible = [
+        (one, event.time)
+        for one, event in zip(ids, events, strict=True)
+        if event.time <= as_of and excluded_by(funnel, event) is None
     ]
-    links = [
-        Link(anonymous, known, one.time)
-        for one, (known, anonymous) in zip(events, ids, strict=True)
-        if known and anonymous and one.time <= as_of and excluded_by(funnel, one) is None
+    found = stitch(
+        [Link(one.anonymous, one.known, time) for one, time in visible if one.known and one.anonymous],
+        members=[_Joined(one.account, one.known, one.anonymous, time) for one, time in visible if one.account],
+    )
+    units = [found.unit_of(one.known, one.anonymous, event.time) for one, event in zip(ids, events, strict=True)]
+    if funnel.account is None:
+        return units
+    return [
+        one.account or found.account_of(unit, event.time) for one, unit, event in zip(ids, units, events, strict=True)
     ]
-    found = stitch(links)
-    return [found.unit_of(*both, one.time) for one, both in zip(events, ids, strict=True)]
+
+
+class _Joined(NamedTuple):
+    account_id: str
+    user_id: str | None
+    anonymous_id: str | None
+    time: int
+
+
+class _Ids(NamedTuple):
+    """The ids of a row; an empty text is none."""
+
+    known: str | None
+    anonymous: str | None
+    account: str | None
+
+    @classmethod
+    def of(cls, funnel: Funnel, event: UnitEvent) -> _Ids:
+        stitching = funnel.stitch
+        assert stitching is not None
+        names = (stitching.known, stitching.anonymous, funnel.account)
+        return cls(*(None if name is None else _id(look_up(event.properties, name)) for name in names))
 
 
 def _id(value: object) -> str | None:
-    return None if value is None else spelled(value)
+    return None if value is None else spelled(value) or None
 
 
 def of_first_unit(funnel: Funnel, events: Sequence[UnitEvent], as_of: int) -> list[UnitEvent]:

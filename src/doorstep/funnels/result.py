@@ -53,7 +53,7 @@ def json_value(value: object) -> object:
 @dataclass(frozen=True, slots=True)
 class Data:
     """What was read. ``rejected``: reason → rows that could not be used; bounds are microseconds UTC; ``snapshot``: of
-    a lake, None for all else.
+    a lake, None for all else; ``map_version``: which identity map said whose rows are, None where no ids are stitched.
     """
 
     description: str
@@ -66,6 +66,7 @@ class Data:
     rejected: Mapping[str, int]
     notes: tuple[str, ...]
     snapshot: int | None = None
+    map_version: str | None = None
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ class FunnelResult:
         """What is counted, in a word."""
         funnel, stitch = self.funnel, self.funnel.stitch
         of = ", ".join(funnel.unit_columns) if stitch is None else f"stitched {stitch.known}"
+        of = of if funnel.account is None else f"{funnel.account} of {of}"
         return f"session of {of}" if isinstance(funnel.count_by, SessionOf) else of
 
     @cached_property
@@ -115,6 +117,7 @@ class FunnelResult:
                 "rejected": dict(data.rejected),
                 "notes": list(data.notes),
                 **({} if data.snapshot is None else {"snapshot": data.snapshot}),
+                **({} if data.map_version is None else {"map_version": data.map_version}),
             },
             "unit": self.unit,
             "count": self.funnel.count,

@@ -147,6 +147,7 @@ def _result(
             rejected={**facts.rejected, **{reason: number for reason, number in dropped.items() if number}},
             notes=(*facts.notes, *_breakdown_notes(breakdown, groups, rows)),
             snapshot=rows.snapshot,
+            map_version=matched.map_version,
         ),
         breakdown=groups,
         breakdown_by=breakdown,

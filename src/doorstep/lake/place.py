@@ -34,6 +34,11 @@ class Place:
         return self.directory / "inbox.sqlite"
 
     @property
+    def maps(self) -> Path:
+        """SQLite: the identity maps that runs have used, numbered."""
+        return self.directory / "maps.sqlite"
+
+    @property
     def imported(self) -> Path:
         """A file for each import: its message ids, hashed and sorted."""
         return self.directory / "imported"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import duckdb
 import pyarrow as pa
 
 from doorstep.lake import tables
 from doorstep.lake.attach import attach, attached, storing
+from doorstep.lake.maps import number_of
 from doorstep.lake.place import Place
 from doorstep.lake.traits import beside
 from doorstep.rows import EventRows, Needs, Value
@@ -112,7 +114,8 @@ def open_at(connection: duckdb.DuckDBPyConnection, place: Place, snapshot: int |
         },
         columns=shape.columns,
         snapshot=snapshot,
-        links="(SELECT user_id, anonymous_id, time FROM lake.links WHERE kind = 'identify')",
+        links="lake.links",
+        number_of=partial(number_of, connection, place, snapshot),
         _time=shape.time,
         _identities={
             name: name if name in codes else identity_of(connection, shape, shape.values[name])

@@ -93,7 +93,8 @@ class RunBounds:
 @dataclass(frozen=True, slots=True)
 class FrozenRun:
     """A run that can be done again: what was counted, over which state of the lake (``snapshot``) and of the identities
-    (``map_version``), and the figures that came, as the run's ``to_dict()``.
+    (``map_version``, the map's number; the figures name it whole), and the figures that came, as the run's
+    ``to_dict()``.
     """
 
     id: str

@@ -50,7 +50,12 @@ class EventRows:
     """The same rows as plain columns of Parquet files, where they are that."""
     snapshot: int | None = None
     links: str | None = None
-    """What goes after FROM to read who was said to be whom, beside the rows: ``user_id, anonymous_id, time``."""
+    """What goes after FROM to read what calls said of ids, beside the rows: ``kind`` (``identify``, ``alias`` or
+    ``member``), ``user_id, anonymous_id, previous_id, account_id, time``."""
+    number_of: Callable[[str], int] | None = None
+    """From the digest of an identity map to its number; None where maps are not numbered."""
+    map_version: str | None = None
+    """The identity map that gave the rows their unit, if one did."""
     _codes: Mapping[str, int] | None = None
     _spelt: Mapping[str, Callable[[pa.Array], pa.Array]] = field(default_factory=dict)
 
@@ -101,9 +106,12 @@ class EventRows:
         """Where a property of `Needs` is to be found, to be tried in turn; nothing when there is no such place."""
         return self._values[name]
 
-    def joined(self, relation: str, **identities: str) -> EventRows:
-        """The same rows over ``relation``, which has every column that this one has, and more ``identities`` (SQL)."""
-        return replace(self, relation=relation, plain=None, _identities={**self._identities, **identities})
+    def joined(self, relation: str, map_version: str, **identities: str) -> EventRows:
+        """The same rows over ``relation``, which has every column that this one has, and more ``identities`` (SQL)
+        by an identity map.
+        """
+        both = {**self._identities, **identities}
+        return replace(self, relation=relation, plain=None, map_version=map_version, _identities=both)
 
     def names_identity(self, name: str) -> bool:
         """Whether `identity` knows the name."""

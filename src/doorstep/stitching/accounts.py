@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 
@@ -24,11 +24,9 @@ def memberships_of(members: Iterable[Joined], users: IdentityMap) -> tuple[tuple
     for unit in sorted(said):
         turns: list[tuple[int, str | None]] = []
         for time, links in groupby(sorted(said[unit]), key=itemgetter(0)):
-            first, *others = [account for _, account in links]
-            account = None if others else first
-            for other in others:
-                message = f"{unit} joined {first} and {other} at the same time; it has no account until it joins one."
-                doubtful.append(Refusal(time, "two-accounts", (unit, other), message))
+            accounts = [account for _, account in links]
+            account = accounts[0] if len(accounts) == 1 else None
+            doubtful += refused_members([(time, unit, accounts)])
             if not turns or turns[-1][1] != account:
                 turns.append((time, account))
         ends = [time for time, _ in turns[1:]] + [EVER_AFTER]
@@ -38,3 +36,11 @@ def memberships_of(members: Iterable[Joined], users: IdentityMap) -> tuple[tuple
             if account is not None
         ]
     return tuple(found), tuple(doubtful)
+
+
+def refused_members(found: Iterable[tuple[int, str, Sequence[str]]]) -> Iterator[Refusal]:
+    """Of accounts, in order, that a unit was said to join at one time, all but the first."""
+    for time, unit, (first, *others) in found:
+        for other in others:
+            message = f"{unit} joined {first} and {other} at the same time; it has no account until it joins one."
+            yield Refusal(time, "two-accounts", (unit, other), message)

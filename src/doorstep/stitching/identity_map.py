@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -68,17 +67,12 @@ class IdentityMap:
     @cached_property
     def digest(self) -> str:
         """SHA-256, in hex, of everything that can move a row from one unit or account to another."""
-        whole = hashlib.sha256()
-        for part in (self.intervals, self.names, self.memberships):
-            for one in part:
-                whole.update(json.dumps(one).encode() + b"\n")
-            whole.update(b"\n")
-        return whole.hexdigest()
+        return digest_of({name: _sum(lines) for name, lines in self._parts.items()})
 
     @property
     def version(self) -> str:
         """``3-0f1e2d3c4b5a``: the caller's number, and the beginning of the digest."""
-        return f"{self.number}-{self.digest[:12]}"
+        return version_of(self.number, self.digest)
 
     def user_of(self, anonymous_id: str, time: int) -> str | None:
         """The user whose a row with this anonymous id and no user is; None while nobody is known."""
@@ -109,6 +103,15 @@ class IdentityMap:
             "memberships": _table(Membership, self.memberships),
         }
 
+    @property
+    def _parts(self) -> Mapping[str, Iterable[str]]:
+        """A line for each row of each table; a length keeps two ids apart (`doorstep.stitching.sql.sums`)."""
+        return {
+            "intervals": (_line(*one) for one in self.intervals),
+            "names": (f"{_bytes(user_id)}:{user_id}{kept}" for user_id, kept in self.names),
+            "memberships": (_line(*one) for one in self.memberships),
+        }
+
     @cached_property
     def _users(self) -> Mapping[str, tuple[list[int], list[tuple[int, str]]]]:
         return _by_id(self.intervals)
@@ -120,6 +123,35 @@ class IdentityMap:
     @cached_property
     def _names(self) -> Mapping[str, str]:
         return dict(self.names)
+
+
+def version_of(number: int, digest: str) -> str:
+    """``3-0f1e2d3c4b5a``: how a map is named."""
+    return f"{number}-{digest[:12]}"
+
+
+def digest_of(sums: Mapping[str, tuple[int, int]]) -> str:
+    """The digest of a map: of how many rows each of its tables has, and the exclusive or of their MD5 sums. The rows
+    of a table differ from each other, so that neither order nor engine shows in it; an empty table may be left out.
+    """
+    whole = "".join(f"{name} {rows} {mixed:032x}\n" for name, (rows, mixed) in sorted(sums.items()) if rows)
+    return hashlib.sha256(whole.encode()).hexdigest()
+
+
+def _sum(lines: Iterable[str]) -> tuple[int, int]:
+    rows = mixed = 0
+    for line in lines:
+        rows += 1
+        mixed ^= int.from_bytes(hashlib.md5(line.encode(), usedforsecurity=False).digest(), "little")
+    return rows, mixed
+
+
+def _line(one: str, from_us: int, until_us: int, leads_to: str) -> str:
+    return f"{_bytes(one)}:{one}{from_us}:{until_us}:{leads_to}"
+
+
+def _bytes(one: str) -> int:
+    return len(one.encode())
 
 
 Spans = Mapping[str, tuple[list[int], list[tuple[int, str]]]]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 
 from doorstep.stitching.accounts import memberships_of
 from doorstep.stitching.identity_map import EVER_AFTER, EVER_BEFORE, IdentityMap, Interval, Name, Reason, Refusal
-from doorstep.stitching.links import Aliased, Identified, Joined
+from doorstep.stitching.links import Aliased, Identified, Joined, Link
 
 _IDENTIFY, _ALIAS = 0, 1
 
@@ -21,6 +22,32 @@ def stitch(
     number: int = 1,
 ) -> IdentityMap:
     """The map of these links, in whatever order they come; ``number`` is the caller's count of its maps."""
+    people = _read(identifies, aliases)
+    intervals = tuple(people.intervals())
+    users = IdentityMap(number, intervals, people.names, (), ())
+    memberships, doubtful = memberships_of(members, users)
+    refused = tuple(sorted({*people.refused, *doubtful}))
+    return IdentityMap(number, intervals, people.names, memberships, refused)
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What aliases come to: ``names``, the ``links`` that they add to those of identifies, and those ``refused``."""
+
+    names: tuple[Name, ...]
+    links: tuple[Link, ...]
+    refused: tuple[Refusal, ...]
+
+
+def follow(identifies: Iterable[Identified], aliases: Iterable[Aliased]) -> Followed:
+    """The part of `stitch` that aliases need. Of the identifies only those matter in which an id of an alias has a
+    part, as a device or as a user, and of these the first of each pair of ids.
+    """
+    people = _read(identifies, aliases)
+    return Followed(people.names, tuple(people.added), tuple(sorted(set(people.refused))))
+
+
+def _read(identifies: Iterable[Identified], aliases: Iterable[Aliased]) -> _People:
     said = [(one.time, _IDENTIFY, one.anonymous_id, one.user_id) for one in identifies]
     said += [(one.time, _ALIAS, one.previous_id, one.user_id) for one in aliases]
     people = _People()
@@ -30,12 +57,7 @@ def stitch(
             people.identify(one, other, time)
         else:
             people.alias(one, other, time)
-    intervals = tuple(people.intervals())
-    names = tuple(Name(*pair) for pair in sorted(people.kept.items()))
-    users = IdentityMap(number, intervals, names, (), ())
-    memberships, doubtful = memberships_of(members, users)
-    refused = tuple(sorted({*people.refused, *doubtful}))
-    return IdentityMap(number, intervals, names, memberships, refused)
+    return people
 
 
 class _People:
@@ -53,6 +75,13 @@ class _People:
         self.persons: set[str] = set()
         """Names that are kept, or were never given up, by which somebody has identified."""
         self.refused: list[Refusal] = []
+        self.added: list[Link] = []
+        """Links that aliases made."""
+
+    @property
+    def names(self) -> tuple[Name, ...]:
+        """Each name given up, and for which."""
+        return tuple(Name(*pair) for pair in sorted(self.kept.items()))
 
     def identify(self, anonymous_id: str, user_id: str, time: int) -> None:
         self.known.add(user_id)
@@ -77,9 +106,9 @@ class _People:
             self.refused.append(Refusal(time, reason, (previous, user), message))
             return
         self.give_up(lost, kept)
-        self.links.setdefault(lost, []).append((time, kept))
-        if kept not in self.known:
-            self.links.setdefault(kept, []).append((time, kept))
+        for one in (lost, kept) if kept not in self.known else (lost,):
+            self.links.setdefault(one, []).append((time, kept))
+            self.added.append(Link(one, kept, time))
 
     def conflict(self, lost: str, kept: str) -> tuple[Reason, str] | None:
         """Why the two cannot become one, if they cannot."""
@@ -124,8 +153,14 @@ class _People:
     def moments(self, anonymous_id: str) -> Iterator[tuple[int, str]]:
         """One user for each time at which the id was linked: of several the first in the order of texts."""
         for time, links in groupby(self.links[anonymous_id], key=itemgetter(0)):
-            first, *others = sorted({self.name(user) for _, user in links})
-            for other in others:
-                message = f"{anonymous_id} was linked to {first} at the same time; {other} is passed over."
-                self.refused.append(Refusal(time, "same-time", (anonymous_id, other), message))
-            yield time, first
+            users = sorted({self.name(user) for _, user in links})
+            self.refused += refused_links([(time, anonymous_id, users)])
+            yield time, users[0]
+
+
+def refused_links(found: Iterable[tuple[int, str, Sequence[str]]]) -> Iterator[Refusal]:
+    """Of users, in order, whom an anonymous id was linked to at one time, all but the first."""
+    for time, anonymous_id, (first, *others) in found:
+        for other in others:
+            message = f"{anonymous_id} was linked to {first} at the same time; {other} is passed over."
+            yield Refusal(time, "same-time", (anonymous_id, other), message)

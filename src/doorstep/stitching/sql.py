@@ -55,23 +55,38 @@ def with_accounts(events: str, *, unit: str, account: str, time: str, membership
     )
 
 
-def intervals_in(
+def links_in(
     events: str, *, known: str, anonymous: str, time: str, where: str = "true", said: str | None = None
 ) -> str:
-    """A SELECT of the intervals of links that lie in rows: each row that holds both ids and meets ``where`` says that
-    the anonymous one was seen to be the known one, and so does each row of ``said`` (what goes after FROM; columns
-    ``user_id``, ``anonymous_id``, ``time``). The same intervals as `rules.stitch` gives, without any alias.
-
-    Most ids have one user and need no order of time; only the others are sorted.
+    """A SELECT of links (``user_id``, ``anonymous_id``, ``said_at``): each row that holds both ids and meets ``where``
+    says that the anonymous one was seen to be the known one, and so does each row of ``said`` (what goes after FROM;
+    columns ``user_id``, ``anonymous_id``, ``time``).
     """
     links = (
         f"SELECT {_id(known)} AS user_id, {_id(anonymous)} AS anonymous_id, {time} AS said_at FROM {events}"
         f" WHERE {where} AND {_id(known)} IS NOT NULL AND {_id(anonymous)} IS NOT NULL"
     )
-    if said is not None:
-        links += f" UNION ALL SELECT user_id, anonymous_id, time FROM {said}"
+    return links if said is None else f"{links} UNION ALL SELECT user_id, anonymous_id, time FROM {said}"
+
+
+def earliest_about(links: str, ids: str) -> str:
+    """A SELECT of what `rules.follow` wants of ``links`` (a SELECT): the earliest of each pair in which one of ``ids``
+    (a table of one column ``id``) has a part.
+    """
+    return (
+        f"SELECT anonymous_id, user_id, min(said_at) AS time FROM ({links})"
+        f" WHERE user_id IN (SELECT id FROM {ids}) OR anonymous_id IN (SELECT id FROM {ids}) GROUP BY ALL"
+    )
+
+
+def intervals_in(links: str, *, names: str | None = None) -> str:
+    """A SELECT of the intervals of ``links`` (a SELECT, as `links_in`), as `rules.stitch` gives them; ``names`` is the
+    table of names that aliases gave up, and ``links`` has those that aliases added.
+
+    Most ids have one user and need no order of time; only the others are sorted.
+    """
     return f"""
-        WITH links AS NOT MATERIALIZED ({links}),
+        WITH links AS NOT MATERIALIZED ({_named(links, names)}),
         ids AS MATERIALIZED (
             SELECT anonymous_id, min(user_id) AS least, max(user_id) AS most FROM links GROUP BY anonymous_id
         ),
@@ -90,6 +105,78 @@ def intervals_in(
         SELECT anonymous_id, CASE WHEN before IS NULL THEN {EVER_BEFORE} ELSE said_at END::BIGINT,
             coalesce(lead(said_at) OVER (PARTITION BY anonymous_id ORDER BY said_at), {EVER_AFTER})::BIGINT, user_id
         FROM turns"""
+
+
+def passed_over(links: str, *, names: str | None = None) -> str:
+    """A SELECT of the links that meet others of the same id and time: ``said_at``, ``anonymous_id``, and the users
+    ``user_ids``, in order; the first of them is followed.
+    """
+    return (
+        f"SELECT said_at, anonymous_id, list_sort(list(DISTINCT user_id)) AS user_ids FROM ({_named(links, names)})"
+        " GROUP BY said_at, anonymous_id HAVING min(user_id) <> max(user_id)"
+    )
+
+
+def memberships_in(members: str) -> str:
+    """A SELECT of the memberships that ``members`` say (a SELECT of ``unit``, ``account_id``, ``said_at``, none of
+    them NULL), as `accounts.memberships_of` gives them.
+    """
+    return f"""
+        WITH members AS NOT MATERIALIZED ({members}),
+        units AS MATERIALIZED (
+            SELECT unit, min(account_id) AS least, max(account_id) AS most, min(said_at) AS first FROM members
+            GROUP BY unit
+        ),
+        moments AS (
+            SELECT unit, said_at, CASE WHEN min(account_id) = max(account_id) THEN min(account_id) END AS account_id
+            FROM members WHERE unit IN (SELECT unit FROM units WHERE least <> most) GROUP BY unit, said_at
+        ),
+        turns AS (
+            SELECT unit, account_id, said_at FROM moments
+            QUALIFY account_id IS DISTINCT FROM lag(account_id) OVER (PARTITION BY unit ORDER BY said_at)
+        ),
+        spans AS (
+            SELECT unit, said_at AS from_us, account_id,
+                coalesce(lead(said_at) OVER (PARTITION BY unit ORDER BY said_at), {EVER_AFTER}) AS until_us
+            FROM turns
+        )
+        SELECT unit, first::BIGINT AS from_us, {EVER_AFTER}::BIGINT AS until_us, least AS account_id
+        FROM units WHERE least = most
+        UNION ALL
+        SELECT unit, from_us::BIGINT, until_us::BIGINT, account_id FROM spans WHERE account_id IS NOT NULL"""
+
+
+def at_once(members: str) -> str:
+    """A SELECT of the times at which a unit was said to join several accounts: ``said_at``, ``unit``, and the accounts
+    ``account_ids``, in order.
+    """
+    return (
+        f"SELECT said_at, unit, list_sort(list(DISTINCT account_id)) AS account_ids FROM ({members})"
+        " GROUP BY said_at, unit HAVING min(account_id) <> max(account_id)"
+    )
+
+
+def sums(*, intervals: str, names: str | None = None, memberships: str | None = None) -> str:
+    """A SELECT of what `identity_map.digest_of` takes: of each table its name, how many rows it has, and the exclusive
+    or of their MD5 sums.
+    """
+    spans = "strlen({0}) || ':' || {0} || from_us || ':' || until_us || ':' || {1}"
+    parts = [("intervals", intervals, spans.format("anonymous_id", "user_id"))]
+    parts += [] if names is None else [("names", names, "strlen(user_id) || ':' || user_id || kept")]
+    parts += [] if memberships is None else [("memberships", memberships, spans.format("unit", "account_id"))]
+    return " UNION ALL ".join(
+        f"SELECT '{name}' AS part, count(*), bit_xor(md5_number({line})) FROM {table}" for name, table, line in parts
+    )
+
+
+def _named(links: str, names: str | None) -> str:
+    """The links, of the names that are kept."""
+    if names is None:
+        return links
+    return (
+        "SELECT said.anonymous_id, said.said_at, coalesce(name.kept, said.user_id) AS user_id"
+        f" FROM ({links}) AS said LEFT JOIN {names} AS name ON name.user_id = said.user_id"
+    )
 
 
 def _id(sql: str) -> str:

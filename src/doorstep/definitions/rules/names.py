@@ -27,12 +27,17 @@ def ids_are_unique(funnel: Funnel) -> Violations:
 
 def stitched_columns_differ(funnel: Funnel) -> Violations:
     """One column cannot say both who is known and who is not."""
-    if funnel.stitch is not None and funnel.stitch.known == funnel.stitch.anonymous:
-        path: Path = ("count_by", "stitch", "anonymous")
-        if isinstance(funnel.count_by, SessionOf):
-            path = ("count_by", "session_of", "stitch", "anonymous")
-        message = f"`known` and `anonymous` name the same column, `{cut(funnel.stitch.known)}`, so nothing is stitched."
-        yield Violation("stitch-one-column", message, path, "Name the column of devices or visitors.")
+    stitch, account = funnel.stitch, funnel.account
+    if stitch is None:
+        return
+    path: Path = ("count_by", "session_of") if isinstance(funnel.count_by, SessionOf) else ("count_by",)
+    if stitch.known == stitch.anonymous:
+        of: Path = (*path, "stitch") if account is None else (*path, "account_of", "stitch")
+        message = f"`known` and `anonymous` name the same column, `{cut(stitch.known)}`, so nothing is stitched."
+        yield Violation("stitch-one-column", message, (*of, "anonymous"), "Name the column of devices or visitors.")
+    if account in (stitch.known, stitch.anonymous):
+        message = f"`account` names a column of users, `{cut(account)}`, so nobody could have an account."
+        yield Violation("account-one-column", message, (*path, "account"), "Name the column of accounts.")
 
 
 def entry_steps_exist(funnel: Funnel) -> Violations:
