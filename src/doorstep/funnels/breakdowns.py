@@ -86,7 +86,7 @@ class Other:
     values: int
 
     def __str__(self) -> str:
-        return f"other ({self.values:,} values)"
+        return f"other ({self.values:,} {'value' if self.values == 1 else 'values'})"
 
 
 Groups = tuple[tuple[object, Figures], ...]

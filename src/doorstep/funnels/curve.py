@@ -89,7 +89,7 @@ def estimate(table: Table) -> Estimate:
     ended = table.completed + table.lost
     at_risk = np.cumsum((ended + table.seen)[::-1])[::-1]
     n = np.maximum(at_risk, 1).astype(np.float64)
-    waiting: Shares = np.cumprod(1 - ended / n)
+    waiting: Shares = np.cumprod(1 - ended / n, dtype=np.float64)
     before = np.concatenate([[1.0], waiting[:-1]]) if len(n) else waiting
     share = np.cumsum(before * table.completed / n)
     stay = ended < at_risk

@@ -53,8 +53,8 @@ def run(
     ``first_time`` keeps units whose first ever entry lies in the range. ``columns`` maps our names to theirs; naive
     times are read in ``source_timezone``. ``breakdown`` is a property, taken at the entry row, or elsewhere
     (``platform@last``: `Breakdown`), or several of them; ``top`` shows the values with most entries and the rest as
-    one. ``segments`` are filters on the entry row, or lists of units, by name. ``memory`` (bytes) bounds what is held at
-    once. Raises DefinitionError, SourceError or RunError.
+    one. ``segments`` are filters on the entry row, or lists of units, by name. ``memory`` (bytes) bounds what is held
+    at once. Raises DefinitionError, SourceError or RunError.
     """
     definition = funnel if isinstance(funnel, Funnel) else load(funnel)
     zone = zone_of(timezone)
