@@ -45,7 +45,7 @@ def _groups(result: doorstep.FunnelResult) -> dict[Any, tuple[int, int]]:
     ],
 )
 def test_the_value_is_read_where_the_breakdown_says(by: Any, expected: dict[Any, Any]) -> None:
-    """At the entry, at a step, at the last step reached, or as any row of the unit had it first or last by the entry."""
+    """At the entry, at a step, at the last one reached, or as any row of the unit had it first or last by the entry."""
     assert _groups(run(STEPS, UNITS, breakdown=by)) == expected
 
 
@@ -155,7 +155,8 @@ def test_a_breakdown_finds_what_sql_finds(demo: Path, sql: duckdb.DuckDBPyConnec
     for at, order in (("first_touch", "us"), ("last_touch", "-us")):
         found = doorstep.run(SIGNUP, demo, breakdown=f"currency@{at}").breakdown
         query = f"""SELECT currency, count(*), count(t3) FROM attempts LEFT JOIN (
-            SELECT user_id, arg_min(properties->>'currency', {order}) AS currency FROM events JOIN entries USING (user_id)
+            SELECT user_id, arg_min(properties->>'currency', {order}) AS currency
+            FROM events JOIN entries USING (user_id)
             WHERE properties->>'currency' IS NOT NULL AND us <= t1 GROUP BY user_id) USING (user_id) GROUP BY 1"""
         assert {(value, one.entered, one.completed) for value, one in found} == set(sql.execute(query).fetchall())
         assert len(found) == 3

@@ -53,7 +53,7 @@ def test_dropped_and_open_are_what_the_report_calls_dropped() -> None:
     """And reached is its count."""
     result = run(STEPS, UNITS)
     for step in result.steps:
-        sizes = {outcome: result.people(step.id, outcome).num_rows for outcome in ("reached", "dropped", "open")}  # type: ignore[arg-type]
+        sizes = {outcome: result.people(step.id, outcome).num_rows for outcome in ("reached", "dropped", "open")}
         assert sizes["reached"] == step.count
         assert sizes["dropped"] + sizes["open"] == step.dropped
 

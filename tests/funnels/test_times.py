@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.duration.survfunc import CumIncidenceRight, SurvfuncRight
 from statsmodels.stats.proportion import proportion_confint
@@ -38,7 +38,8 @@ def test_a_histogram_has_bins_that_do_not_depend_on_the_data() -> None:
     (step,) = run({"steps": [{"event": "a"}, {"event": "b"}]}, units).times().steps
     found = step.from_previous
     assert [(one.low, one.count) for one in found.bins] == [(30, 1), (60, 1), (120, 0), (300, 0), (600, 1)]
-    assert (found.count, found.median, found.mean) == (3, 60.0, pytest.approx((59 + 60 + 600) / 3))
+    assert (found.count, found.median) == (3, 60.0)
+    assert found.mean == pytest.approx((59 + 60 + 600) / 3)
     assert list(EDGES) == sorted(set(EDGES))
 
 
@@ -73,7 +74,8 @@ def test_where_nothing_is_open_the_curve_ends_at_the_plain_rate(told: list[tuple
     assert curve.final.share == pytest.approx(rate)
     assert float(estimate(table_of(fates)).variance[-1]) == pytest.approx(rate * (1 - rate) / number, abs=1e-12)
     low, high = proportion_confint(int(fates.completed.sum()), number, method="wilson")
-    assert (curve.final.low, curve.final.high) == (pytest.approx(low, abs=1e-9), pytest.approx(high, abs=1e-9))
+    assert curve.final.low == pytest.approx(low, abs=1e-9)
+    assert curve.final.high == pytest.approx(high, abs=1e-9)
     shares = [one.share for one in curve.points]
     assert shares == sorted(shares)
 
