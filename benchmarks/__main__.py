@@ -123,7 +123,9 @@ def main() -> int:
         )
     console = Console(width=None if sys.stdout.isatty() else 140)
     console.print(table)
-    console.print(f"declared / furthest: {_ratio(found['doorstep declared'].warm, found['doorstep furthest'].warm)}")
+    for name in ("declared", "breakdown"):
+        ratio = _ratio(found[f"doorstep {name}"].warm, found["doorstep furthest"].warm)
+        console.print(f"{name} / furthest: {ratio}")
     console.print(f"doorstep run on a file of two rows, whole process: {_small_file():.2f} s")
     agree = len({tuple(found[name].counts) for name in SAME_QUESTION}) == 1
     console.print("counts agree" if agree else "COUNTS DIFFER between contestants of the same question")

@@ -16,9 +16,12 @@ _NAMES = ", ".join(f"'{name}'" for name in STEPS)
 
 def furthest(path: Path) -> list[int]:
     """Doorstep, `match: furthest`: what window functions count."""
-    return _doorstep(
-        {"match": "furthest", "window": f"{WINDOW_DAYS}d", "steps": [{"event": name} for name in STEPS]}, path
-    )
+    return _doorstep(FURTHEST, path)
+
+
+def broken_down(path: Path) -> list[int]:
+    """The same, with the figures of each platform too."""
+    return _doorstep(FURTHEST, path, breakdown="platform")
 
 
 def declared(path: Path) -> list[int]:
@@ -26,6 +29,11 @@ def declared(path: Path) -> list[int]:
     return _doorstep(DECLARED, path)
 
 
+FURTHEST: dict[str, Any] = {
+    "match": "furthest",
+    "window": f"{WINDOW_DAYS}d",
+    "steps": [{"event": name} for name in STEPS],
+}
 DECLARED: dict[str, Any] = {
     "steps": [{"event": STEPS[0]}, *({"event": name, "window": "14d"} for name in STEPS[1:])],
     "exclude_between": [{"event": "other3", "filters": {"platform": "1"}, "after": 1, "before": 2}],
@@ -33,10 +41,10 @@ DECLARED: dict[str, Any] = {
 }
 
 
-def _doorstep(definition: dict[str, Any], path: Path) -> list[int]:
+def _doorstep(definition: dict[str, Any], path: Path, **options: Any) -> list[int]:
     import doorstep
 
-    result = doorstep.run({"funnel": "bench", "count_by": "user_id", **definition}, path)
+    result = doorstep.run({"funnel": "bench", "count_by": "user_id", **definition}, path, **options)
     return [step.count for step in result.steps]
 
 
@@ -85,5 +93,6 @@ CONTESTANTS: dict[str, Contestant] = {
     "DuckDB SQL": plain_sql,
     "doorstep furthest": furthest,
     "doorstep declared": declared,
+    "doorstep breakdown": broken_down,
 }
-SAME_QUESTION = ("ClickHouse windowFunnel", "DuckDB SQL", "doorstep furthest")
+SAME_QUESTION = ("ClickHouse windowFunnel", "DuckDB SQL", "doorstep furthest", "doorstep breakdown")

@@ -36,6 +36,7 @@ class Outcome:
     counted: bool
     times: tuple[int | None, ...]
     branches: tuple[int, ...]
+    lasted: int | None
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,7 @@ def _outcome(plan: Plan, unit: str, attempt: Attempt, counted: bool) -> Outcome:
         counted,
         tuple(times),
         tuple(branches),
+        None if attempt.status == "open" else attempt.ended - attempt.entry.time,
     )
 
 
@@ -164,6 +166,7 @@ def by_kernel(case: Case) -> list[Outcome]:
                 bool(line[columns.COUNTED]),
                 tuple(None if row < 0 else int(rows[row]["time"]) for row in taken),
                 tuple(line[columns.STEP_ROWS + steps : columns.STEP_ROWS + steps + ranks]),
+                None if line[columns.ENDED_HIGH] < 0 else (line[columns.ENDED_HIGH] << 31) + line[columns.ENDED_LOW],
             )
         )
     return outcomes

@@ -18,13 +18,16 @@ if TYPE_CHECKING:
         SourceError,
         StoreError,
     )
+    from doorstep.funnels.breakdowns import Breakdown
     from doorstep.funnels.examples import ExampleResult, run_examples
     from doorstep.funnels.explain import Story, explain
+    from doorstep.funnels.previous import compare_previous
     from doorstep.funnels.result import FunnelResult
     from doorstep.funnels.run import run
     from doorstep.lake import Lake, open_lake
 
 __all__ = [
+    "Breakdown",
     "DefinitionError",
     "DoorstepError",
     "ExampleResult",
@@ -37,6 +40,7 @@ __all__ = [
     "SourceError",
     "StoreError",
     "Story",
+    "compare_previous",
     "explain",
     "load",
     "open_lake",
@@ -49,8 +53,10 @@ _ROOMS = {
     "doorstep.errors": (
         *("DefinitionError", "DoorstepError", "Issue", "RegistryError", "RunError", "SourceError", "StoreError"),
     ),
+    "doorstep.funnels.breakdowns": ("Breakdown",),
     "doorstep.funnels.examples": ("ExampleResult", "run_examples"),
     "doorstep.funnels.explain": ("Story", "explain"),
+    "doorstep.funnels.previous": ("compare_previous",),
     "doorstep.funnels.result": ("FunnelResult",),
     "doorstep.funnels.run": ("run",),
     "doorstep.lake": ("Lake", "open_lake"),

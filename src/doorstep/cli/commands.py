@@ -70,7 +70,8 @@ def source_of(events: list[str] | None, lake: Path | None, snapshot: int | None)
     return opened if snapshot is None else opened.at(snapshot)
 
 
-def _memory(text: str | None) -> int | None:
+def memory_of(text: str | None) -> int | None:
+    """Bytes; RunError ``bad-memory``."""
     if text is None:
         return None
     from pydantic import ByteSize, TypeAdapter, ValidationError
@@ -98,8 +99,33 @@ def run(
     first_time: FirstTime = False,
     map_: Map = None,
     breakdown: Annotated[
-        str | None, typer.Option(help="A property; figures for each value it has at the entry.")
+        list[str] | None,
+        typer.Option(
+            help="A property; figures for each value it has at the entry, or elsewhere: platform@last, @STEP, "
+            "@first_touch, @last_touch. May be repeated: several taken together.",
+            show_default=False,
+        ),
     ] = None,
+    top: Annotated[
+        int | None, typer.Option(help="Only so many values, most entered first; the rest as one.", show_default=False)
+    ] = None,
+    segment: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="NAME='{plan: pro}', NAME=FILE of filters, or NAME=saved:SEGMENT; may be repeated.", show_default=False
+        ),
+    ] = None,
+    trend: Annotated[
+        str | None, typer.Option(help="Figures by the entry's day, week or month in --timezone.", show_default=False)
+    ] = None,
+    times: Annotated[bool, typer.Option("--times", help="How long steps took, and conversion over time.")] = False,
+    branches: Annotated[
+        bool, typer.Option("--branches", help="How those went on who took each branch or optional step.")
+    ] = False,
+    compare_previous: Annotated[
+        bool, typer.Option("--compare-previous", help="Beside the range of equal length before --since.")
+    ] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print the figures as one CSV table.")] = False,
     attempts: Annotated[
         Path | None, typer.Option(help="Write every attempt to this file (.parquet or .csv).", show_default=False)
     ] = None,
@@ -111,34 +137,50 @@ def run(
 ) -> None:
     """Count a funnel over event files or a lake."""
     with at_once():
+        from rich.console import Group
+
+        from doorstep.cli import answers
         from doorstep.cli.drawing import number_of
         from doorstep.cli.report import report
+        from doorstep.cli.segments import segments_from
+        from doorstep.funnels.previous import compare_previous as run_both
         from doorstep.funnels.run import run as run_funnel
 
     if attempts is not None and attempts.suffix not in {".parquet", ".csv"}:
         raise RunError("bad-attempts", f"--attempts {str(attempts)!r} should end in .parquet or .csv.")
     source = source_of(events, lake, snapshot)
     with terminal.progress() as told:
-        result = run_funnel(
-            definition(file, data),
-            source,
-            since=since,
-            until=until,
-            as_of=as_of,
-            timezone=timezone,
-            first_time=first_time,
-            columns=columns_of(map_),
-            breakdown=breakdown,
-            source_timezone=source_timezone,
-            memory=_memory(memory),
-            progress=told,
+        asked: dict[str, Any] = {
+            "since": since,
+            "until": until,
+            "as_of": as_of,
+            "timezone": timezone,
+            "first_time": first_time,
+            "columns": columns_of(map_),
+            "breakdown": breakdown or None,
+            "top": top,
+            "segments": segments_from(segment, data),
+            "source_timezone": source_timezone,
+            "memory": memory_of(memory),
+            "progress": told,
+        }
+        before = run_both(definition(file, data), source, **asked) if compare_previous else None
+        result = before.current if before else run_funnel(definition(file, data), source, **asked)
+        answer = answers.Answer(
+            result=result,
+            trend=result.trend(trend, timezone) if trend else None,  # type: ignore[arg-type]  # refused if it is none
+            times=result.times() if times else None,
+            branches=branches,
+            before=before,
         )
         if attempts is not None:
             _write(result.attempts, attempts)
     if as_json:
-        terminal.show_json(result.to_dict())
+        terminal.show_json(answer.to_dict())
+    elif as_csv:
+        terminal.show_text(answer.to_csv())
     else:
-        terminal.show(report(result))
+        terminal.show(Group(report(result), *answers.screens(answer)))
     if attempts is not None:
         terminal.say(f"{number_of(len(result.matched.attempts), 'attempt')} written to {attempts}")
 

@@ -122,6 +122,7 @@ def _concessions(columns: Sequence[str], leave: Sequence[str]) -> Iterator[tuple
     yield 38, 16, False, tuple(columns)
     yield 24, 10, True, tuple(columns)
     gone: list[str] = []
+    kept = tuple(columns)
     for name in leave:
         gone.append(name)
         kept = tuple(one for one in columns if one not in gone)

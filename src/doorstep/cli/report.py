@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from doorstep.cli.drawing import BAR, Fitted, Line, bar, bars, duration, number_of
+from doorstep.funnels.breakdowns import Other
 from doorstep.funnels.figures import Figures, StepFigures
 from doorstep.funnels.result import FunnelResult, instant, percent
 
@@ -41,6 +42,8 @@ def report(result: FunnelResult) -> RenderableType:
     parts.append(_data(result))
     if result.breakdown:
         parts += [Text(""), _breakdown(result)]
+    if result.segments:
+        parts += [Text(""), _segments(result)]
     return Group(*parts)
 
 
@@ -117,11 +120,32 @@ def _data(result: FunnelResult) -> RenderableType:
 
 
 def _breakdown(result: FunnelResult) -> RenderableType:
-    lines = []
-    for value, figures in result.breakdown:
-        shown = Text("(none)", "bright_black") if value is None else Text(str(value))
-        cells = [f"{figures.entered:,}", f"{figures.completed:,}", percent(figures.conversion)]
-        lines.append(Line(shown, partial(_bar, figures.conversion or 0.0, 0.0), [Text(cell) for cell in cells]))
+    lines = [_group(_value(value), figures) for value, figures in result.breakdown]
     by = str(result.breakdown_by)
-    table = bars(by, ("entered", "completed", "conversion"), lines, leave=("completed",), most_bar=16)
-    return Group(Text(f"by {by} at entry", "italic"), table)
+    said = f"by {by} at entry" if all(one.at == "entry" for one in result.breakdowns) else f"by {by}"
+    return Group(Text(said, "italic"), bars(by, _GROUP, lines, leave=("open", "completed"), most_bar=16))
+
+
+_GROUP = ("entered", "completed", "open", "conversion")
+
+
+def _group(label: Text, figures: Figures) -> Line:
+    numbers = (figures.entered, figures.completed, figures.open)
+    cells = [*(f"{number:,}" for number in numbers), percent(figures.conversion)]
+    return Line(label, partial(_bar, figures.conversion or 0.0, 0.0), [Text(cell) for cell in cells])
+
+
+def _value(value: object) -> Text:
+    """A value as it is; nothing, and all the others, look like no value."""
+    if isinstance(value, tuple):
+        return Text(", ").join(_value(one) for one in value)
+    if value is None or isinstance(value, Other):
+        return Text("(none)" if value is None else f"({value})", "bright_black")
+    return Text(str(value))
+
+
+def _segments(result: FunnelResult) -> RenderableType:
+    lines = [_group(Text(one.name), one.figures) for one in result.segments]
+    lines.append(_group(Text("everyone", "bold"), result.figures))
+    table = bars("segment", _GROUP, lines, leave=("open", "completed"), most_bar=16)
+    return Group(Text("segments (they may overlap)", "italic"), table)

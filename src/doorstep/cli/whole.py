@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from doorstep.cli import drift, frozen, identity, keys, lake, publishing, serve
+from doorstep.cli import drift, frozen, identity, keys, lake, people, publishing, segments, serve
 from doorstep.cli.commands import app, main
 
 app.command("import")(lake.import_)
@@ -13,5 +13,7 @@ app.add_typer(frozen.app)
 app.add_typer(drift.app)
 app.add_typer(keys.app, name="keys")
 app.add_typer(serve.app)
+app.add_typer(people.app)
+app.add_typer(segments.app, name="segments")
 
 __all__ = ["main"]

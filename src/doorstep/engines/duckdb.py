@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -22,7 +22,18 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from doorstep.definitions.funnel import Funnel
-from doorstep.engines.grouping import Coded, arrow, by_unit, code, in_one, in_value_order, whole_numbers
+from doorstep.engines.grouping import (
+    Coded,
+    across,
+    arrow,
+    by_unit,
+    code,
+    combined,
+    in_one,
+    in_value_order,
+    whole_numbers,
+)
+from doorstep.engines.lookups import Looked, Lookups, look_up, touched
 from doorstep.engines.query import Query, needs_of
 from doorstep.engines.stitching import stitched, unit_identities
 from doorstep.errors import RunError
@@ -51,15 +62,18 @@ class Matched:
     """What came of a run: ``units`` and ``streams`` hold a value per column for each number in ``attempts``. A store
     may have its own numbers for units; ``spell`` turns them into values when these are asked for.
 
-    ``rows``: rows that met a question (or all, where all matter); ``no_unit`` and ``no_stream``: how many of them were
-    dropped because the unit, or a value to hold constant, is null; ``vanished``: units that `exclude_units` removed.
+    ``group_values``: for each breakdown the values of the groups in ``attempts``; ``segments``: bit n of an attempt's
+    number says that it is in segment n. ``rows``: rows that met a question (or all, where all matter); ``no_unit`` and
+    ``no_stream``: how many of them were dropped because the unit, or a value to hold constant, is null; ``vanished``:
+    units that `exclude_units` removed.
     """
 
     attempts: Attempts
     unit_values: tuple[pa.Array, ...]
     spell: tuple[Callable[[pa.Array], pa.Array], ...]
     streams: tuple[pa.Array, ...]
-    groups: tuple[object, ...]
+    group_values: tuple[pa.Array, ...]
+    segments: NDArray[np.int64]
     rows: int
     unit_count: int
     no_unit: int
@@ -67,6 +81,12 @@ class Matched:
     vanished: int
     map_version: str | None = None
     """The identity map that was used."""
+
+    @property
+    def groups(self) -> tuple[object, ...]:
+        """The value of each group; of several breakdowns a tuple of theirs."""
+        columns = [values.to_pylist() for values in self.group_values]
+        return tuple(columns[0]) if len(columns) == 1 else tuple(zip(*columns, strict=True))
 
     @property
     def units(self) -> tuple[pa.Array, ...]:
@@ -141,17 +161,17 @@ def match(
     bounds: Bounds,
     *,
     first_time: bool = False,
-    breakdown: str | None = None,
+    lookups: Lookups | None = None,
 ) -> Matched:
     """Runs the plan over the rows (semantics 1-7). ``bounds.as_of`` is a time, not `FOREVER`."""
     with reading(rows.description):
-        query = Query(stitched(engine, rows, funnel, bounds), funnel, plan, bounds, first_time, breakdown)
+        query = Query(stitched(engine, rows, funnel, bounds), funnel, plan, bounds, first_time, lookups)
         buckets = _buckets(engine, rows, query)
         if buckets == 1:
             parts = [_walk(engine, query, _read_plain(engine, query) or _read(engine, query), 0)]
         else:
             parts = list(_in_buckets(engine, query, buckets))
-    return _together(parts, query)
+        return _together(engine, parts, query)
 
 
 def _fetch(engine: Engine, statement: str, what: str) -> pa.Table:
@@ -165,7 +185,7 @@ def _read_plain(engine: Engine, query: Query) -> pa.Table | None:
         return None
     from doorstep.engines.plain import Wanted, read_plain  # noqa: PLC0415 - polars is slow to import, and not always used
 
-    properties = needs_of(query.funnel, query.plan, None).properties
+    properties = needs_of(query.funnel, query.plan, query.lookups).properties
     first, last = max(spans[0], query.earliest), min(spans[1], query.bounds.as_of)
     pieces = max(1, rows.facts().rows // AT_A_TIME)
     cuts = [first, *(first + (last - first) * piece // pieces for piece in range(1, pieces)), last + 1]
@@ -182,6 +202,7 @@ def _read_plain(engine: Engine, query: Query) -> pa.Table | None:
             low=low if low > spans[0] else None,
             high=high - 1 if high <= spans[1] else None,
             every_row=query.plan.needs_every_row,
+            segments=query.segments,
         )
         table = read_plain(rows.plain, wanted)
         if table is None:
@@ -255,7 +276,8 @@ class _Part:
     attempts: Attempts
     units: tuple[pa.Array, ...]
     streams: tuple[pa.Array, ...]
-    groups: pa.Array | None
+    looked: Looked
+    look_values: tuple[pa.Array, ...]
     rows: int
     unit_values: int
     walked: int
@@ -265,13 +287,10 @@ class _Part:
 
 
 def _walk(engine: Engine, query: Query, table: pa.Table, offset: int) -> _Part:
-    groups: Coded | None = None
-    if query.breakdown is not None:
-        # Rows alike in time and word may differ here: in value order the kernel's stable sorts settle which is taken.
-        groups = in_value_order(code([table.column("b")]))
-        order = np.argsort(groups.codes, kind="stable")
-        table = table.take(pa.array(order))
-        groups = Coded(groups.codes[order], groups.values)
+    # Rows alike in time and word may differ here: the kernel takes them in value order.
+    coded = [
+        in_value_order(code([table.column(name)])) for name in (*query.look_columns, *("s" * bool(query.segments)))
+    ]
     streams = None
     if query.stream_columns:
         streams = in_value_order(code([table.column(name) for name in query.stream_columns]))
@@ -281,14 +300,13 @@ def _walk(engine: Engine, query: Query, table: pa.Table, offset: int) -> _Part:
     units = by_unit(columns, time, word, None if streams is None else streams.codes, engine.threads)
     no_stream = 0 if streams is None else int((units.rows["stream"] < 0).sum())
     plan = query.plan
-    attempts, walked, vanished = _walk_units(
-        engine, plan, units.rows, units.starts, query, None if groups is None else groups.codes, offset
-    )
+    attempts, looked, walked, vanished = _walk_units(engine, plan, units.rows, units.starts, query, coded, offset)
     return _Part(
         attempts,
         tuple(column.combine_chunks().take(arrow(units.example)) for column in columns),
         () if streams is None else streams.values,
-        None if groups is None else groups.values[0],
+        looked,
+        tuple(one.values[0] for one in coded),
         table.num_rows,
         len(units.example),
         walked,
@@ -308,44 +326,53 @@ def _walk_units(
     rows: NDArray[np.void],
     starts: NDArray[np.int64],
     query: Query,
-    groups: NDArray[np.int32] | None,
+    coded: Sequence[Coded],
     offset: int,
-) -> tuple[Attempts, int, int]:
+) -> tuple[Attempts, Looked, int, int]:
     """Ranges of units with about as many rows each, one after another or side by side."""
     record = lay_out(plan)
+    lookups = query.lookups or Lookups()
+    codes = np.stack([one.codes for one in coded], axis=1) if coded else np.empty((0, 0), np.int32)
+    masks = coded[-1].values[0] if lookups.segments else None
     units = len(starts) - 1
     pieces = max(1, min(engine.threads * 4, len(rows) // 50_000))
     cuts = np.searchsorted(starts, np.linspace(0, len(rows), pieces + 1)[1:-1])
     edges = [0, *(int(cut) for cut in cuts), units]
 
-    def one(span: tuple[int, int]) -> tuple[Attempts, int, int]:
-        table, walked, vanished = attempts_of(record, rows, starts, span, query.bounds, first_time=query.first_time)
-        return from_table(table, rows, len(plan.steps), len(plan.required), groups, offset), walked, vanished
+    def one(span: tuple[int, int]) -> tuple[Attempts, Looked, int, int]:
+        table, walked, vanished = attempts_of(
+            record, rows, starts, span, query.bounds, first_time=query.first_time, codes=codes
+        )
+        looked = look_up(table, rows, plan, lookups, codes, masks)
+        return from_table(table, rows, len(plan.steps), len(plan.required), None, offset), looked, walked, vanished
 
     with ThreadPoolExecutor(engine.threads) as pool:
         found = list(pool.map(one, pairwise(edges)))
-    return joined([part for part, _, _ in found]), sum(w for _, w, _ in found), sum(v for _, _, v in found)
+    looked = Looked(
+        np.concatenate([part.codes for _, part, _, _ in found]),
+        np.concatenate([part.segments for _, part, _, _ in found]),
+    )
+    return joined([part for part, *_ in found]), looked, sum(w for *_, w, _ in found), sum(v for *_, v in found)
 
 
-def _together(parts: list[_Part], query: Query) -> Matched:
+def _together(engine: Engine, parts: list[_Part], query: Query) -> Matched:
     """One result; numbers of streams and breakdown values are made to hold across parts."""
     streams = 0
-    groups: dict[object, int] = {}
-    attempts = []
+    pieces = []
     for part in parts:
-        values = [] if part.groups is None else part.groups.to_pylist()
-        known = np.array([groups.setdefault(value, len(groups)) for value in values] + [-1], np.int32)
-        attempts.append(replace(part.attempts, stream=part.attempts.stream + streams, group=known[part.attempts.group]))
+        pieces.append(replace(part.attempts, stream=part.attempts.stream + streams))
         streams += len(part.streams[0]) if part.streams else 0
     held = range(len(query.stream_columns))
+    attempts = joined(pieces)
+    units = tuple(pa.concat_arrays([part.units[column] for part in parts]) for column in range(len(query.unit_columns)))
+    group, values = _grouped(engine, parts, query, attempts, units)
     return Matched(
-        attempts=joined(attempts),
-        unit_values=tuple(
-            pa.concat_arrays([part.units[column] for part in parts]) for column in range(len(query.unit_columns))
-        ),
+        attempts=replace(attempts, group=group),
+        unit_values=units,
         spell=tuple(query.rows.speller(name) for name in unit_identities(query.funnel)),
         streams=tuple(pa.concat_arrays([part.streams[column] for part in parts]) for column in held),
-        groups=tuple(groups),
+        group_values=values,
+        segments=np.concatenate([part.looked.segments for part in parts]),
         rows=sum(part.rows for part in parts),
         unit_count=sum(part.walked for part in parts),
         no_unit=sum(part.no_unit for part in parts),
@@ -353,3 +380,22 @@ def _together(parts: list[_Part], query: Query) -> Matched:
         vanished=sum(part.vanished for part in parts),
         map_version=query.rows.map_version,
     )
+
+
+def _grouped(
+    engine: Engine, parts: list[_Part], query: Query, attempts: Attempts, units: tuple[pa.Array, ...]
+) -> tuple[NDArray[np.int32], tuple[pa.Array, ...]]:
+    """(the number of each attempt's group, the values of the groups for each breakdown)."""
+    lookups = query.lookups or Lookups()
+    found: list[Coded] = []
+    for number, look in enumerate(lookups.looks):
+        if look.touches:
+            codes, values = touched(engine, query, attempts, units, look)
+        else:
+            column = lookups.columns.index(look.of)
+            codes, values = across([(one.looked.codes[:, number], one.look_values[column]) for one in parts])
+        found.append(Coded(codes, (values,)))
+    if not found:
+        return attempts.group, ()
+    whole = found[0] if len(found) == 1 else combined(found)
+    return whole.codes, whole.values

@@ -71,6 +71,35 @@ def _pair(one: Coded, other: Coded) -> Coded:
     )
 
 
+def across(parts: Sequence[tuple[NDArray[np.int32], pa.Array]]) -> tuple[NDArray[np.int32], pa.Array]:
+    """Numbers into each part's own values, as numbers into the values of all parts; -1 stays."""
+    if len(parts) == 1:
+        return parts[0]
+    together = _code_one(pa.chunked_array([values for _, values in parts]))
+    edges = np.cumsum([0, *(len(values) for _, values in parts)])
+    found = [
+        np.append(together.codes[low:high], np.int32(-1))[codes]
+        for (codes, _), (low, high) in zip(parts, pairwise(edges), strict=True)
+    ]
+    return np.concatenate(found), together.values[0]
+
+
+def combined(columns: Sequence[Coded]) -> Coded:
+    """Several columns taken together, where nothing (-1) is a value like others: null."""
+    codes = columns[0].codes.astype(np.int64) + 1
+    distinct = np.unique(codes)
+    chosen = [distinct - 1]
+    codes = np.searchsorted(distinct, codes)
+    for column in columns[1:]:
+        room = len(column) + 1
+        distinct, codes = np.unique(codes * room + (column.codes.astype(np.int64) + 1), return_inverse=True)
+        chosen = [one[distinct // room] for one in chosen] + [distinct % room - 1]
+    return Coded(
+        codes.astype(np.int32),
+        tuple(one.values[0].take(pa.array(at, mask=at < 0)) for one, at in zip(columns, chosen, strict=True)),
+    )
+
+
 def in_value_order(coded: Coded) -> Coded:
     """The same, numbered in the order of the values, column by column."""
     table = pa.table(list(coded.values), names=[str(number) for number in range(len(coded.values))])

@@ -15,9 +15,10 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from doorstep.definitions.conditions import Condition
 from doorstep.definitions.funnel import Selector
 from doorstep.engines.grouping import arrow, code
-from doorstep.matching.conditions import meets, word_of
+from doorstep.matching.conditions import holds, meets, word_of
 from doorstep.matching.plan import Question
 from doorstep.rows.plain import PlainFiles
 
@@ -44,11 +45,13 @@ class Wanted:
     low: int | None
     high: int | None
     every_row: bool
+    segments: tuple[Condition, ...] = ()
 
 
 def read_plain(files: PlainFiles, wanted: Wanted) -> pa.Table | None:
-    """A table of ``wanted.carried``, ``t`` (microseconds) and ``w`` (the word); None where values are too many, or
-    a file cannot be read."""
+    """A table of ``wanted.carried``, ``t`` (microseconds), ``w`` (the word) and, if there are segments, ``s`` (theirs);
+    None where values are too many, or a file cannot be read.
+    """
     selected = {alias: pl.col(files.columns[name]).alias(alias) for alias, name in wanted.carried.items()}
     looked_at = {f"p{number}": name for number, name in enumerate(wanted.properties)}
     columns = [
@@ -68,8 +71,10 @@ def read_plain(files: PlainFiles, wanted: Wanted) -> pa.Table | None:
     judged = _judge(table, looked_at, wanted)
     if judged is None:
         return None
-    words, kept = judged
+    words, kept, segments = judged
     table = table.select([*selected, "t"]).append_column("w", arrow(words))
+    if wanted.segments:
+        table = table.append_column("s", arrow(segments))
     keep = kept if wanted.every_row else kept & (words != 0)
     return table if keep.all() else table.filter(pa.array(keep))
 
@@ -85,8 +90,12 @@ def _filters(files: PlainFiles, wanted: Wanted) -> list[pl.Expr]:
     return found
 
 
-def _judge(table: pa.Table, looked_at: Mapping[str, str], wanted: Wanted) -> tuple[Integers, NDArray[np.bool_]] | None:
-    """(the word of each row, whether `exclude` leaves it), by looking at each combination of values once."""
+def _judge(
+    table: pa.Table, looked_at: Mapping[str, str], wanted: Wanted
+) -> tuple[Integers, NDArray[np.bool_], Integers] | None:
+    """(the word of each row, whether `exclude` leaves it, the word of its segments), by looking at each
+    combination of values once.
+    """
     numbered = np.zeros(table.num_rows, np.int64)
     values: list[list[object]] = []
     room = 1
@@ -101,8 +110,9 @@ def _judge(table: pa.Table, looked_at: Mapping[str, str], wanted: Wanted) -> tup
     if len(combinations) > MOST_COMBINATIONS:
         return None
     judged = [_judge_one(int(one), values, list(looked_at.values()), wanted) for one in combinations]
-    words = np.array([word for word, _ in judged], np.uint64).view(np.int64)
-    return words[place], np.array([kept for _, kept in judged], np.bool_)[place]
+    words = np.array([word for word, _, _ in judged], np.uint64).view(np.int64)
+    segments = np.array([segment for _, _, segment in judged], np.int64)
+    return words[place], np.array([kept for _, kept, _ in judged], np.bool_)[place], segments[place]
 
 
 def _compact(numbered: Integers, room: int) -> tuple[Integers, Any]:
@@ -116,11 +126,14 @@ def _compact(numbered: Integers, room: int) -> tuple[Integers, Any]:
     return occurring, place[numbered]
 
 
-def _judge_one(number: int, values: Sequence[list[object]], names: Sequence[str], wanted: Wanted) -> tuple[int, bool]:
+def _judge_one(
+    number: int, values: Sequence[list[object]], names: Sequence[str], wanted: Wanted
+) -> tuple[int, bool, int]:
     parts: list[object] = []
     for distinct in reversed(values):
         number, index = divmod(number, len(distinct))
         parts.insert(0, distinct[index])
     event, properties = str(parts[0]), dict(zip(names, parts[1:], strict=True))
     excluded = any(meets(Question(rule.event, rule.condition), event, properties) for rule in wanted.exclude)
-    return word_of(wanted.questions, event, properties), not excluded
+    segments = sum(1 << bit for bit, condition in enumerate(wanted.segments) if holds(condition, properties))
+    return word_of(wanted.questions, event, properties), not excluded, segments

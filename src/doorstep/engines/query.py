@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from doorstep.definitions.conditions import properties_of
+from doorstep.definitions.conditions import Condition, properties_of
 from doorstep.definitions.funnel import ANY_EVENT, Funnel
 from doorstep.engines.conditions import asks, names
+from doorstep.engines.conditions import sql as sql_of
+from doorstep.engines.lookups import Lookups
 from doorstep.engines.stitching import unit_identities
 from doorstep.matching.plan import FOREVER, Plan, Question
 from doorstep.matching.reference import Bounds
 from doorstep.rows import EventRows, Needs
 
 
-def needs_of(funnel: Funnel, plan: Plan, breakdown: str | None) -> Needs:
+def needs_of(funnel: Funnel, plan: Plan, lookups: Lookups | None) -> Needs:
     """What a run of the funnel wants to know of each row."""
     excluded = [selector.condition for selector in funnel.exclude]
     asked = [question.condition for question in flat(plan.questions)]
     names = frozenset[str]().union(*(properties_of(one) for one in (*excluded, *asked)))
-    hold = (*funnel.hold_constant, *([breakdown] if breakdown else []))
-    return Needs(properties=names, units=funnel.unit_columns, hold=tuple(dict.fromkeys(hold)))
+    beside = lookups or Lookups()
+    hold = (*funnel.hold_constant, *(look.of for look in beside.looks))
+    return Needs(properties=names | beside.properties, units=funnel.unit_columns, hold=tuple(dict.fromkeys(hold)))
 
 
 def flat(questions: tuple[Question, ...]) -> Iterator[Question]:
@@ -33,7 +36,7 @@ def flat(questions: tuple[Question, ...]) -> Iterator[Question]:
 @dataclass(frozen=True, slots=True)
 class Query:
     """The statement that fetches the rows that matter: columns ``u0``… of the unit, ``h0``… of what is held constant,
-    ``b`` of the breakdown, ``t`` (microseconds) and ``w`` (the word).
+    ``b0``… of what is looked up, ``t`` (microseconds), ``w`` (the word) and ``s`` (bit n: the row is in segment n).
     """
 
     rows: EventRows
@@ -41,7 +44,7 @@ class Query:
     plan: Plan
     bounds: Bounds
     first_time: bool
-    breakdown: str | None
+    lookups: Lookups | None = None
 
     @property
     def unit_columns(self) -> tuple[str, ...]:
@@ -54,17 +57,36 @@ class Query:
         return tuple(f"h{number}" for number in range(len(self.funnel.hold_constant)))
 
     @property
+    def look_columns(self) -> tuple[str, ...]:
+        """The columns of what is looked up."""
+        return () if self.lookups is None else tuple(f"b{number}" for number in range(len(self.lookups.columns)))
+
+    @property
+    def segments(self) -> tuple[Condition, ...]:
+        """The conditions of segments."""
+        return () if self.lookups is None else self.lookups.segments
+
+    @property
     def carried(self) -> Mapping[str, str]:
         """The columns that are handed on beside time and word, and what is in them."""
         found = dict(zip(self.unit_columns, unit_identities(self.funnel), strict=True))
         found |= dict(zip(self.stream_columns, self.funnel.hold_constant, strict=True))
-        return found if self.breakdown is None else {**found, "b": self.breakdown}
+        return found | dict(zip(self.look_columns, () if self.lookups is None else self.lookups.columns, strict=True))
 
     @property
     def selects(self) -> Mapping[str, str]:
         """Each column and its SQL."""
         found = {alias: self.rows.identity(name) for alias, name in self.carried.items()}
-        return {**found, "t": self.rows.time, "w": self.word}
+        found |= {"t": self.rows.time, "w": self.word}
+        return {**found, "s": self.segment} if self.segments else found
+
+    @property
+    def segment(self) -> str:
+        """SQL of the segments: bit n says that the row meets the condition of segment n."""
+        return " | ".join(
+            f"(CASE WHEN {sql_of(condition, self.rows.values)} THEN {1 << bit} ELSE 0 END)::BIGINT"
+            for bit, condition in enumerate(self.segments)
+        )
 
     @property
     def word(self) -> str:

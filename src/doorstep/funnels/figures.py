@@ -78,8 +78,8 @@ def ratio(part: int, whole: int) -> float | None:
 def figures_of(funnel: Funnel, counted: Attempts) -> Figures:
     """The figures of attempts that all count."""
     entered = len(counted)
-    reached = _reached(funnel, counted)
-    clocks = _clocks(funnel, counted)
+    reached = reached_of(funnel, counted)
+    clocks = clocks_of(funnel, counted)
     last = reached[:, funnel.required[-1]]
     mature = counted.status != STATUSES.index("open")
     completed = int(last.sum())
@@ -96,7 +96,7 @@ def figures_of(funnel: Funnel, counted: Attempts) -> Figures:
     )
 
 
-def _reached(funnel: Funnel, counted: Attempts) -> Flags:
+def reached_of(funnel: Funnel, counted: Attempts) -> Flags:
     """n x N: whether the step counts for the attempt; with `order: any`, whether so many steps were filled."""
     if funnel.order == "any":
         depths = np.arange(1, len(funnel.steps) + 1)
@@ -106,7 +106,7 @@ def _reached(funnel: Funnel, counted: Attempts) -> Flags:
     return reached
 
 
-def _clocks(funnel: Funnel, counted: Attempts) -> NDArray[np.int64]:
+def clocks_of(funnel: Funnel, counted: Attempts) -> NDArray[np.int64]:
     """n x R: the clocks of the required steps; steps that were not reached carry the clock before them."""
     required = counted.at[:, list(funnel.required)]
     if funnel.order == "any":
@@ -125,7 +125,7 @@ def _steps(funnel: Funnel, counted: Attempts, reached: Flags, clocks: NDArray[np
         came = reached[:, funnel.required[before]] if before >= 0 else np.zeros(len(counted), bool)
         both = here & came
         times = clocks[:, rank] if rank is not None else counted.at[:, position]
-        since_previous = _times(times[both] - clocks[both, before]) if before >= 0 else _times(times[:0])
+        since_previous = times_of(times[both] - clocks[both, before]) if before >= 0 else times_of(times[:0])
         count = int(here.sum())
         yield StepFigures(
             id=step.id,
@@ -139,12 +139,13 @@ def _steps(funnel: Funnel, counted: Attempts, reached: Flags, clocks: NDArray[np
             median_seconds=since_previous.median,
             p90_seconds=since_previous.p90,
             mean_seconds=since_previous.mean,
-            from_entry=_times((times - counted.entered_at)[here]) if before >= 0 else _times(times[:0]),
+            from_entry=times_of((times - counted.entered_at)[here]) if before >= 0 else times_of(times[:0]),
             branches=() if rank is None else tuple(_branches(funnel, counted, position, rank)),
         )
 
 
-def _times(microseconds: NDArray[np.int64]) -> Times:
+def times_of(microseconds: NDArray[np.int64]) -> Times:
+    """How long those took, from lengths in microseconds."""
     if len(microseconds) == 0:
         return Times(None, None, None)
     seconds = microseconds / SECOND

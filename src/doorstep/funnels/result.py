@@ -3,51 +3,25 @@
 from __future__ import annotations
 
 import html
-import json
-import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from doorstep.definitions.funnel import Funnel, SessionOf
 from doorstep.engines.duckdb import Matched
+from doorstep.funnels.breakdowns import Breakdown, Groups, Other
 from doorstep.funnels.figures import Figures, StepFigures
-from doorstep.matching.attempts import NEVER_REACHED, STATUSES
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def instant(microseconds: int | None) -> str | None:
-    """ISO 8601 in UTC, microseconds only where there are any; None stays None."""
-    if microseconds is None:
-        return None
-    return (_EPOCH + timedelta(microseconds=microseconds)).isoformat().replace("+00:00", "Z")
-
-
-def json_value(value: object) -> object:
-    """A value of the data as JSON can say it: numbers that are none as texts (``"NaN"``, ``"-Infinity"``), times as
-    ISO 8601 in UTC, decimals as numbers; what else JSON has no form for, as its text.
-    """
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    if isinstance(value, datetime):
-        moment = value if value.tzinfo else value.replace(tzinfo=UTC)
-        return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        return json_value(float(value))
-    if isinstance(value, Mapping):
-        return {str(key): json_value(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [json_value(one) for one in value]
-    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+from doorstep.funnels.people import ANY, Outcome, people_batches, people_table, with_value
+from doorstep.funnels.segments import SegmentFigures
+from doorstep.funnels.spelling import figures_dict, instant, json_value, percent
+from doorstep.funnels.table import attempts_table
+from doorstep.funnels.through import BranchThrough, OptionalStep, branches_of, optional_steps_of
+from doorstep.funnels.times import TimeFigures, times_of_attempts
+from doorstep.funnels.trend import By, Trend, trend_of
+from doorstep.matching.attempts import Attempts
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +51,9 @@ class FunnelResult:
     hash: str
     figures: Figures
     data: Data
-    breakdown: tuple[tuple[object, Figures], ...]
-    breakdown_by: str | None
+    breakdown: Groups
+    breakdowns: tuple[Breakdown, ...]
+    segments: tuple[SegmentFigures, ...]
     matched: Matched
 
     @property
@@ -121,12 +96,60 @@ class FunnelResult:
             },
             "unit": self.unit,
             "count": self.funnel.count,
-            **_figures(self.figures),
-            "breakdown": [
-                {"property": self.breakdown_by, "value": json_value(value), **_figures(figures)}
-                for value, figures in self.breakdown
-            ],
+            **figures_dict(self.figures),
+            "breakdown": [self._group(value, figures) for value, figures in self.breakdown],
+            **({"segments": [one.to_dict() for one in self.segments]} if self.segments else {}),
         }
+
+    def _group(self, value: object, figures: Figures) -> dict[str, Any]:
+        names = [str(one) for one in self.breakdowns]
+        rest = {"other": True, "values": value.values} if isinstance(value, Other) else {}
+        told = None if rest else json_value(value)
+        return {"property": names[0] if len(names) == 1 else names, "value": told, **rest, **figures_dict(figures)}
+
+    @property
+    def breakdown_by(self) -> str | None:
+        """What it is broken down by, in a word."""
+        return ", ".join(map(str, self.breakdowns)) or None
+
+    @cached_property
+    def counted(self) -> Attempts:
+        """The attempts that make up the figures."""
+        return self.matched.attempts.where(self.matched.attempts.counted)
+
+    def trend(self, by: By = "week", timezone: str = "UTC", *, value: object = ANY) -> Trend:
+        """The figures by the calendar ``day``, ``week`` (from Monday) or ``month`` of the entry in a time zone, of one
+        value of the breakdown if it is given. RunError ``bad-period``, ``unknown-timezone``, ``too-many-periods``.
+        """
+        return trend_of(self.funnel, self._of(value), self.data, by, timezone)
+
+    def times(self, *, value: object = ANY) -> TimeFigures:
+        """How long each step and the whole took, and the share that has completed by the time since the entry."""
+        return times_of_attempts(self.funnel, self._of(value), self.data.as_of)
+
+    def branches(self) -> tuple[BranchThrough, ...]:
+        """For each way through a step with alternatives, how many of those who took it reached each later step."""
+        return branches_of(self.funnel, self.counted)
+
+    def optional_steps(self) -> tuple[OptionalStep, ...]:
+        """For each optional step, how those who took it fared and how those who did not."""
+        return optional_steps_of(self.funnel, self.counted)
+
+    def people(self, step: object = None, outcome: Outcome = "reached", *, breakdown_value: object = ANY) -> pa.Table:
+        """Those with this outcome at a step (default: the last): ``unit, entered_at``, ``at_<id>`` of each step,
+        ``status`` and the ``value`` of the breakdown, by entry. RunError ``no-such-step``, ``bad-outcome``,
+        ``no-such-value``.
+        """
+        return people_table(self, step, outcome, breakdown_value)
+
+    def people_batches(
+        self, step: object = None, outcome: Outcome = "reached", *, breakdown_value: object = ANY
+    ) -> Iterator[pa.RecordBatch]:
+        """The same, some at a time."""
+        return people_batches(self, step, outcome, breakdown_value)
+
+    def _of(self, value: object) -> Attempts:
+        return self.counted if value is ANY else self.counted.where(with_value(self, self.counted, value))
 
     def _repr_html_(self) -> str:
         """A table with bars, for notebooks."""
@@ -150,74 +173,4 @@ class FunnelResult:
         return f"<table><caption>{title}</caption><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
 
 
-def percent(share: float | None) -> str:
-    """``41.3 %``; a dash for a ratio over zero."""
-    return "–" if share is None else f"{share * 100:.1f} %"
-
-
-def _figures(figures: Figures) -> dict[str, Any]:
-    found = asdict(figures)
-    for step in found["steps"]:
-        step["branches"] = list(step["branches"])
-        step["from_entry_seconds"] = step.pop("from_entry")
-    found["steps"] = list(found["steps"])
-    return found
-
-
-def attempts_table(funnel: Funnel, matched: Matched) -> pa.Table:
-    """See `FunnelResult.attempts`."""
-    attempts = matched.attempts
-    ids = [step.id for step in funnel.steps]
-    numeric = all(isinstance(one, int) for one in ids)
-    entry_ids = pa.array([ids[position] if numeric else str(ids[position]) for position in funnel.required])
-    columns: dict[str, Any] = {
-        "unit": _units(funnel, matched),
-        "attempt": pa.array(np.zeros(len(attempts), np.int64)),
-        "entered_at": _timestamps(attempts.entered_at),
-        "entry_step": entry_ids.take(pa.array(attempts.entry_rank)),
-        "status": pa.array(STATUSES).take(pa.array(attempts.status)),
-        "reached": pa.array(attempts.reached.astype(np.int64)),
-        "counted": pa.array(attempts.counted),
-        "dropped": pa.array(attempts.dropped),
-    }
-    for position, step in enumerate(ids):
-        columns[f"at_{step}"] = _timestamps(attempts.at[:, position])
-    for rank, position in enumerate(funnel.required):
-        if funnel.steps[position].any_of:
-            taken = attempts.branch[:, rank]
-            columns[f"branch_{ids[position]}"] = pa.array(taken, mask=taken < 0)
-    for name, values in zip(funnel.hold_constant, matched.streams, strict=True):
-        columns[f"held_{name}"] = values.take(pa.array(attempts.stream))
-    table = pa.table(columns)
-    keys = ["unit", "entered_at", *(f"held_{name}" for name in funnel.hold_constant)]
-    table = table.sort_by([(key, "ascending") for key in keys])
-    return table.set_column(1, "attempt", pa.array(_numbered(table.column("unit"))))
-
-
-def _numbered(units: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """1, 2, … within each run of equal values."""
-    codes = units.dictionary_encode().combine_chunks()
-    indices = (codes if isinstance(codes, pa.DictionaryArray) else codes.chunk(0)).indices.to_numpy()
-    starts = np.flatnonzero(np.r_[True, indices[1:] != indices[:-1]]) if len(indices) else np.zeros(0, np.int64)
-    lengths = np.diff(np.r_[starts, len(indices)])
-    return np.arange(len(indices), dtype=np.int64) - np.repeat(starts, lengths) + 1
-
-
-def _timestamps(microseconds: np.ndarray[Any, np.dtype[np.int64]]) -> pa.Array:
-    return pa.array(microseconds, pa.int64(), mask=microseconds == NEVER_REACHED).cast(pa.timestamp("us", tz="UTC"))
-
-
-def _units(funnel: Funnel, matched: Matched) -> pa.Array:
-    """A unit as it is named: its value; of several columns their JSON list; of a session the unit and its number."""
-    numbers = pa.array(matched.attempts.unit)
-    columns = [values.take(numbers) for values in matched.units]
-    if len(columns) == 1 and not isinstance(funnel.count_by, SessionOf):
-        return columns[0]
-    if len(columns) == 1:
-        names = [str(value) for value in columns[0].to_pylist()]
-    else:
-        names = [json.dumps(values) for values in zip(*(column.to_pylist() for column in columns), strict=True)]
-    if isinstance(funnel.count_by, SessionOf):
-        sessions = matched.attempts.session.tolist()
-        names = [f"{name}#{session}" for name, session in zip(names, sessions, strict=True)]
-    return pa.array(names, pa.string())
+__all__ = ["Data", "FunnelResult", "instant", "json_value", "percent"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from doorstep.definitions.conditions import Condition
@@ -12,19 +12,19 @@ from doorstep.definitions.reading import load
 from doorstep.definitions.words import capital
 from doorstep.engines.conditions import impossible, kinds_of
 from doorstep.engines.duckdb import Engine, Matched, Progress, engine, match
+from doorstep.engines.lookups import Lookups
 from doorstep.engines.query import needs_of
 from doorstep.errors import RunError, SourceError, nearest
 from doorstep.funnels.bounds import Instant, microseconds_of, zone_of
-from doorstep.funnels.figures import Figures, figures_of
+from doorstep.funnels.breakdowns import Breakdown, breakdowns_of, groups_of, notes_of
+from doorstep.funnels.figures import figures_of
 from doorstep.funnels.result import Data, FunnelResult
+from doorstep.funnels.segments import EMPTY, Given, Segment, segment_figures, segments_of
 from doorstep.matching.plan import FOREVER, Plan, Question, compile_plan
 from doorstep.matching.reference import Bounds
 from doorstep.rows import EventRows, open_rows
 from doorstep.rows.names import COMMON
 from doorstep.rows.needs import Needs
-
-MOST_GROUPS = 1_000
-"""How many values a breakdown may have; more is a mistake of property, and nothing anyone could read."""
 
 
 def run(
@@ -37,7 +37,9 @@ def run(
     timezone: str = "UTC",
     first_time: bool = False,
     columns: Mapping[str, str] | None = None,
-    breakdown: str | None = None,
+    breakdown: str | Breakdown | Sequence[str | Breakdown] | None = None,
+    top: int | None = None,
+    segments: Mapping[str, Given] | None = None,
     source_timezone: str = "UTC",
     memory: int | None = None,
     threads: int | None = None,
@@ -49,8 +51,10 @@ def run(
 
     ``since``/``until`` (half open) bound entries, ``as_of`` is the data horizon; dates are read in ``timezone``.
     ``first_time`` keeps units whose first ever entry lies in the range. ``columns`` maps our names to theirs; naive
-    times are read in ``source_timezone``. ``breakdown`` is a property, taken at the entry row. ``memory`` (bytes)
-    bounds what is held at once. Raises DefinitionError, SourceError or RunError.
+    times are read in ``source_timezone``. ``breakdown`` is a property, taken at the entry row, or elsewhere
+    (``platform@last``: `Breakdown`), or several of them; ``top`` shows the values with most entries and the rest as
+    one. ``segments`` are filters on the entry row, or lists of units, by name. ``memory`` (bytes) bounds what is held
+    at once. Raises DefinitionError, SourceError or RunError.
     """
     definition = funnel if isinstance(funnel, Funnel) else load(funnel)
     zone = zone_of(timezone)
@@ -60,7 +64,10 @@ def run(
     if low is not None and high is not None and low >= high:
         raise RunError("bounds", "since is not before until, so no entry can lie between them. Swap or widen them.")
     plan = compile_plan(definition)
-    needs = needs_of(definition, plan, breakdown)
+    by, named = breakdowns_of(breakdown, definition), segments_of(segments)
+    asked = tuple(one.condition for one in named if one.condition is not None)
+    lookups = Lookups(tuple(one.look(definition) for one in by), asked)
+    needs = needs_of(definition, plan, lookups)
     refuse_unknown_names(columns, needs)
     with engine(memory=memory, threads=threads, progress=progress) as running:
         rows = open_rows(
@@ -71,9 +78,9 @@ def run(
             needs=needs,
         )
         bounds = bounds_of(rows, low, high, horizon)
-        refuse_impossible(running, definition, plan, rows)
-        matched = match(running, rows, definition, plan, bounds, first_time=first_time, breakdown=breakdown)
-        return _result(definition, matched, rows, bounds, breakdown, low, high)
+        refuse_impossible(running, definition, plan, rows, asked)
+        matched = match(running, rows, definition, plan, bounds, first_time=first_time, lookups=lookups)
+        return _result(definition, matched, rows, bounds, (low, high), by, top, named)
 
 
 def bounds_of(rows: EventRows, low: int | None, high: int | None, horizon: int | None) -> Bounds:
@@ -105,9 +112,11 @@ def refuse_unknown_names(columns: object, needs: Needs) -> None:
             )
 
 
-def refuse_impossible(running: Engine, funnel: Funnel, plan: Plan, rows: EventRows) -> None:
+def refuse_impossible(
+    running: Engine, funnel: Funnel, plan: Plan, rows: EventRows, also: Sequence[Condition] = ()
+) -> None:
     """RunError for a literal that a typed column can never equal: the count would be an unnoticed zero."""
-    conditions: list[Condition] = [selector.condition for selector in funnel.exclude]
+    conditions: list[Condition] = [*also, *(selector.condition for selector in funnel.exclude)]
     conditions += [question.condition for question in _all(plan.questions)]
     kinds = kinds_of(running.connection, rows, conditions)
     found = [one for condition in conditions for one in impossible(condition, kinds)]
@@ -124,14 +133,17 @@ def _result(
     matched: Matched,
     rows: EventRows,
     bounds: Bounds,
-    breakdown: str | None,
-    low: int | None,
-    high: int | None,
+    limits: tuple[int | None, int | None],
+    by: Sequence[Breakdown],
+    top: int | None,
+    segments: Sequence[Segment],
 ) -> FunnelResult:
     facts = rows.facts()
     dropped = {"no_unit": matched.no_unit, "no_held_value": matched.no_stream}
     counted = matched.attempts.where(matched.attempts.counted)
-    groups = () if breakdown is None else _by_group(funnel, matched, breakdown)
+    groups = groups_of(funnel, matched, counted, by, top) if by else ()
+    named = segment_figures(funnel, matched, counted, segments)
+    empty = tuple(EMPTY.format(name=one.name) for one in named if not one.figures.entered)
     return FunnelResult(
         funnel=funnel,
         hash=definition_hash(funnel),
@@ -141,42 +153,16 @@ def _result(
             rows=facts.rows,
             matched=matched.rows,
             units=matched.unit_count,
-            since=low,
-            until=high,
+            since=limits[0],
+            until=limits[1],
             as_of=bounds.as_of,
             rejected={**facts.rejected, **{reason: number for reason, number in dropped.items() if number}},
-            notes=(*facts.notes, *_breakdown_notes(breakdown, groups, rows)),
+            notes=(*facts.notes, *notes_of(by, groups, rows.columns), *empty),
             snapshot=rows.snapshot,
             map_version=matched.map_version,
         ),
         breakdown=groups,
-        breakdown_by=breakdown,
+        breakdowns=tuple(by),
+        segments=named,
         matched=matched,
     )
-
-
-def _breakdown_notes(
-    breakdown: str | None, groups: tuple[tuple[object, Figures], ...], rows: EventRows
-) -> tuple[str, ...]:
-    """What to say when no entry has a value of the property, which is most often a slip of the pen."""
-    if breakdown is None or [value for value, _ in groups] != [None]:
-        return ()
-    near = None if breakdown in rows.columns else nearest(breakdown, rows.columns)
-    return (f"no entry has a value of {breakdown}." + (f" Did you mean {near}?" if near else ""),)
-
-
-def _by_group(funnel: Funnel, matched: Matched, breakdown: str) -> tuple[tuple[object, Figures], ...]:
-    """Figures per value at the entry row, most entered first; None where the entry row has no value."""
-    counted = matched.attempts.where(matched.attempts.counted)
-    present = sorted({int(group) for group in counted.group})
-    if len(present) > MOST_GROUPS:
-        raise RunError(
-            "too-many-values",
-            f"{breakdown} has {len(present):,} values among the entries; a breakdown shows at most {MOST_GROUPS:,}. "
-            "Break down by a property with fewer values.",
-        )
-    found = [
-        (None if group < 0 else matched.groups[group], figures_of(funnel, counted.where(counted.group == group)))
-        for group in present
-    ]
-    return tuple(sorted(found, key=lambda one: (-one[1].entered, one[0] is None, str(one[0]))))

@@ -27,8 +27,9 @@ class Attempts:
 
     ``unit`` and ``stream`` number the unit and its `hold_constant` values; ``session`` counts from 1 (0: units are no
     sessions). ``status`` indexes `STATUSES`. ``at`` (n x N) is the time of each step's row, by position, as far as it
-    counts; ``branch`` (n x R) the alternative taken at each required step, -1 for none. ``group`` numbers the value
-    that the entry row has of the breakdown (-1: none asked for).
+    counts; ``branch`` (n x R) the alternative taken at each required step, -1 for none. ``ended_at`` is when it was
+    decided (`NEVER_REACHED` while it is open). ``group`` numbers the value of the breakdown (-1: it has none, or
+    none was asked for).
     """
 
     unit: Integers
@@ -43,12 +44,13 @@ class Attempts:
     at: Integers
     branch: Small
     group: Small
+    ended_at: Integers
 
     def __len__(self) -> int:
         return len(self.unit)
 
-    def where(self, mask: Flags) -> Attempts:
-        """Those for which the mask is true."""
+    def where(self, mask: Flags | Integers) -> Attempts:
+        """Those for which the mask is true, or those at these indexes."""
         return Attempts(*(getattr(self, name)[mask] for name in self.__slots__))
 
 
@@ -65,6 +67,7 @@ def from_table(
     """
     taken = table[:, state.STEP_ROWS : state.STEP_ROWS + steps]
     entry = table[:, state.ENTRY]
+    high, low = table[:, state.ENDED_HIGH].astype(np.int64), table[:, state.ENDED_LOW]
     return Attempts(
         unit=table[:, state.UNIT].astype(np.int64) + offset,
         session=table[:, state.SESSION].copy(),
@@ -78,4 +81,5 @@ def from_table(
         at=np.where(taken >= 0, rows["time"][taken], NEVER_REACHED),
         branch=table[:, state.STEP_ROWS + steps : state.STEP_ROWS + steps + ranks].copy(),
         group=np.full(len(table), -1, np.int32) if group is None else group[rows["place"][entry]],
+        ended_at=np.where(high < 0, NEVER_REACHED, rows["time"][entry] + (high << 31) + low),
     )

@@ -16,9 +16,10 @@ Chains = dict[tuple[int, frozenset[int]], int]
 
 
 def furthest_attempt(
-    times: Sequence[int], words: Sequence[int], plan: Plan, until: int, as_of: int
-) -> tuple[list[int], bool] | None:
-    """The reported rows, one per step reached, and whether a chain may still go on; None without an entry row.
+    times: Sequence[int], words: Sequence[int], plan: Plan, until: int
+) -> tuple[list[int], int] | None:
+    """The reported rows, one per step reached, and until when some chain may go on (`-FOREVER`: none may);
+    None without an entry row.
 
     ``times`` and ``words`` are the visible rows in tie order.
     """
@@ -37,13 +38,13 @@ def furthest_attempt(
         if not following:
             break
         levels.append(following)
-    is_open = any(
-        _deadline(steps[level + 1], times[row], entry) >= as_of
+    deadlines = (
+        _deadline(steps[level + 1], times[row], entry)
         for level, chains in enumerate(levels)
         if level + 1 < len(steps)
         for (row, _), entry in chains.items()
     )
-    return _report(levels, steps, times, words, plan.forbid_ties), is_open
+    return _report(levels, steps, times, words, plan.forbid_ties), max(deadlines, default=-FOREVER)
 
 
 def _extend(chains: Chains, step: StepPlan, times: Sequence[int], words: Sequence[int], forbid_ties: bool) -> Chains:

@@ -114,9 +114,7 @@ def walk_stream(rows: Sequence[Row], plan: Plan, bounds: Bounds, stream: int = 0
     """Every attempt of one stream, in the order they started. ``rows``: all rows of the stream up to ``as_of``."""
     visible = ordered([row for row in rows if bounds.since <= row.time <= bounds.as_of], plan)
     if plan.furthest:
-        found = furthest_attempt(
-            [row.time for row in visible], [row.word for row in visible], plan, bounds.until, bounds.as_of
-        )
+        found = furthest_attempt([row.time for row in visible], [row.word for row in visible], plan, bounds.until)
         return [] if found is None else [_from_furthest(found, visible, plan, bounds, stream)]
     return list(_Stream(visible, plan, bounds, stream).attempts())
 
@@ -478,8 +476,8 @@ class _AnyOrderWalk(_Walk):
         return next((index for index, one in enumerate(step.alternatives) if row.meets(one.bit)), None)
 
 
-def _from_furthest(found: tuple[list[int], bool], rows: list[Row], plan: Plan, bounds: Bounds, stream: int) -> Attempt:
-    path, is_open = found
+def _from_furthest(found: tuple[list[int], int], rows: list[Row], plan: Plan, bounds: Bounds, stream: int) -> Attempt:
+    path, latest = found
     taken = [rows[index] for index in path]
     clocks = [row.time for row in taken]
     doors = [
@@ -494,8 +492,11 @@ def _from_furthest(found: tuple[list[int], bool], rows: list[Row], plan: Plan, b
         )
         for rank, row in enumerate(taken)
     ]
-    status: Status = "completed" if len(taken) == len(plan.required) else "open" if is_open else "expired"
-    return Attempt(stream, taken[0], tuple(doors), status, clocks[-1], len(taken), dropped=False)
+    status: Status = "open" if latest >= bounds.as_of else "expired"
+    ended = FOREVER if status == "open" else latest
+    if len(taken) == len(plan.required):
+        status, ended = "completed", clocks[-1]
+    return Attempt(stream, taken[0], tuple(doors), status, ended, len(taken), dropped=False)
 
 
 def _alternative_of(step: StepPlan, row: Row) -> int | None:

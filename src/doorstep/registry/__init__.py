@@ -1,12 +1,13 @@
-"""What is remembered: published versions of definitions, freezes, frozen runs and write keys."""
+"""What is remembered: published versions of definitions, freezes, frozen runs, write keys and saved segments."""
 
 from doorstep.registry.batches import Outcome, publish_files
 from doorstep.registry.drafts import Draft, draft
 from doorstep.registry.keys import WriteKeys
-from doorstep.registry.records import Freeze, FrozenRun, NewKey, Publication, RunBounds, Version, WriteKey
+from doorstep.registry.records import Freeze, FrozenRun, NewKey, Publication, RunBounds, SavedSegment, Version, WriteKey
 from doorstep.registry.references import Reference, definition, reference
 from doorstep.registry.registry import Clock, Registry, open_registry
 from doorstep.registry.runs import FrozenRuns
+from doorstep.registry.segments import SavedSegments
 
 __all__ = [
     "Clock",
@@ -20,6 +21,8 @@ __all__ = [
     "Reference",
     "Registry",
     "RunBounds",
+    "SavedSegment",
+    "SavedSegments",
     "Version",
     "WriteKey",
     "WriteKeys",

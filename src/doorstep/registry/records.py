@@ -111,6 +111,28 @@ class FrozenRun:
 
 
 @dataclass(frozen=True, slots=True)
+class SavedSegment:
+    """A version of a saved list of units: what they are (``unit``) and how many, the definition and the source that
+    they came from, and how they were ``chosen`` (bounds, step, outcome, value).
+    """
+
+    name: str
+    number: int
+    unit: str
+    units: int
+    definition: str
+    definition_hash: str
+    source: str
+    snapshot: int | None
+    chosen: Mapping[str, Any]
+    saved_by: str
+    saved_at: int
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
 class WriteKey:
     """A write key, as far as it is kept. ``last_used_at`` is kept to the minute."""
 
@@ -128,4 +150,4 @@ class NewKey:
     key: WriteKey
 
 
-__all__ = ["Form", "Freeze", "FrozenRun", "NewKey", "Publication", "RunBounds", "Version", "WriteKey"]
+__all__ = ["Form", "Freeze", "FrozenRun", "NewKey", "Publication", "RunBounds", "SavedSegment", "Version", "WriteKey"]

@@ -19,6 +19,7 @@ from doorstep.registry.drafts import Draft, checked, draft
 from doorstep.registry.keys import WriteKeys
 from doorstep.registry.records import Form, Freeze, Publication, Version
 from doorstep.registry.runs import FrozenRuns
+from doorstep.registry.segments import SavedSegments
 from doorstep.registry.spoken import kept
 from doorstep.registry.tables import DefinitionRow, FreezeRow, VersionRow
 
@@ -43,6 +44,7 @@ class Registry:
         self._clock = clock
         self.keys = WriteKeys(database, clock)
         self.runs = FrozenRuns(database, clock)
+        self.segments = SavedSegments(database, clock)
 
     def __enter__(self) -> Self:
         return self

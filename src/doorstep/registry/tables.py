@@ -130,4 +130,42 @@ class KeyRow(Tables):
     revoked_at: Mapped[Microseconds | None]
 
 
-__all__ = ["DefinitionRow", "FreezeRow", "KeyRow", "RunRow", "Tables", "VersionRow"]
+class SegmentRow(Tables):
+    """One version of a saved list of units: how many, of what, and where they came from."""
+
+    __tablename__ = "segments"
+
+    name: Mapped[Slug] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    unit: Mapped[Words]
+    units: Mapped[Opaque]
+    definition: Mapped[Words]
+    definition_hash: Mapped[Digest]
+    source: Mapped[Words]
+    snapshot: Mapped[Opaque | None]
+    chosen: Mapped[Words]
+    saved_by: Mapped[Words]
+    saved_at: Mapped[Microseconds]
+
+
+class SegmentUnitRow(Tables):
+    """One unit of one version."""
+
+    __tablename__ = "segment_units"
+    __table_args__ = (ForeignKeyConstraint(["name", "number"], ["segments.name", "segments.number"]),)
+
+    name: Mapped[Slug] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    unit: Mapped[Words] = mapped_column(primary_key=True)
+
+
+__all__ = [
+    "DefinitionRow",
+    "FreezeRow",
+    "KeyRow",
+    "RunRow",
+    "SegmentRow",
+    "SegmentUnitRow",
+    "Tables",
+    "VersionRow",
+]

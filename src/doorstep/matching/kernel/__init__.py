@@ -14,6 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from doorstep.matching.kernel.rows import sort_by_value
 from doorstep.matching.kernel.state import ROW, WALK, Rows
 from doorstep.matching.kernel.unit import walk_units
 from doorstep.matching.reference import Bounds
@@ -23,8 +24,11 @@ Walker = Callable[..., tuple[NDArray[np.int32], int, int]]
 
 def _compiled_for(sources: str) -> Walker:
     @njit(nogil=True, cache=True)
-    def entrance(plan, walk, rows, starts, first, last, first_time):  # type: ignore[no-untyped-def]
+    def entrance(plan, walk, rows, starts, first, last, first_time, codes):  # type: ignore[no-untyped-def]
         assert len(sources) > 0
+        if codes.shape[1]:
+            for unit in range(first, last):
+                sort_by_value(rows, starts[unit], starts[unit + 1], codes)
         return walk_units(plan[0], walk[0], rows, starts, first, last, first_time)
 
     return entrance
@@ -50,6 +54,7 @@ def attempts_of(
     bounds: Bounds,
     *,
     first_time: bool = False,
+    codes: NDArray[np.int32] | None = None,
 ) -> tuple[NDArray[np.int32], int, int]:
     """The attempts of the units [units[0], units[1]).
 
@@ -58,10 +63,15 @@ def attempts_of(
     order in place, without the GIL, and may be walked by several threads for disjoint units. Returns the table of
     attempts (columns: see `state`; rows are named by their new index), how many units or sessions were walked, and
     how many of them `exclude_units` made vanish.
+
+    Rows alike in time and word cannot be told apart by a definition. Where something beside it can, ``codes`` (by
+    place, a column for each such thing) says which of them is taken first.
     """
     walk = np.zeros(1, WALK)
     walk["since"], walk["until"], walk["as_of"] = bounds.since, bounds.until, bounds.as_of
-    return _walker(plan, walk, rows, starts, units[0], units[1], first_time)
+    return _walker(
+        plan, walk, rows, starts, units[0], units[1], first_time, np.empty((0, 0), np.int32) if codes is None else codes
+    )
 
 
 __all__ = ["ROW", "attempts_of"]

@@ -40,7 +40,7 @@ def furthest(plan: Record, walk: Record, rows: Rows, room: Room) -> bool:
     ranks = plan.required_steps
     walk.last_time[:ranks] = UNREACHED
     walk.last_entry[:ranks] = UNREACHED
-    depth, end_row, is_open = 0, -1, False
+    depth, end_row, latest = 0, -1, UNREACHED
     start = walk.first
     while start < walk.end and depth < ranks:
         end = end_of_instant(rows, start, walk.end)
@@ -55,14 +55,18 @@ def furthest(plan: Record, walk: Record, rows: Rows, room: Room) -> bool:
             depth, end_row = reached, row
         for level in range(ranks - 1):
             if walk.last_time[level] == rows[start].time:
-                is_open = is_open or _deadline(plan, walk, level) >= walk.as_of
+                latest = max(latest, _deadline(plan, walk, level))
         start = end
     if depth == 0:
         return False
     _report(plan, walk, rows, depth, end_row, room)
     walk.entry_rank = walk.dropped = 0
     walk.reached = depth
-    walk.status = COMPLETED if depth == ranks else OPEN if is_open else EXPIRED
+    walk.entry_time = rows[walk.entry].time
+    if depth == ranks:
+        walk.status, walk.ended = COMPLETED, rows[end_row].time
+    else:
+        walk.status, walk.ended = OPEN if latest >= walk.as_of else EXPIRED, latest
     return True
 
 

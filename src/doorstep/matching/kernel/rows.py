@@ -135,6 +135,36 @@ def sort_ties(plan: Record, rows: Rows, start: int, end: int) -> None:
 
 
 @compiled
+def sort_by_value(rows: Rows, start: int, end: int, codes: RowNumbers) -> None:
+    """By time, and rows of equal time by the numbers that ``codes`` has at their place, column by column."""
+    sort_by_time(rows, start, end)
+    while start < end:
+        after = end_of_instant(rows, start, end)
+        if after - start > MANY:
+            ranks = np.empty(after - start, np.int32)
+            for column in range(codes.shape[1] - 1, -1, -1):
+                for i in range(after - start):
+                    ranks[i] = codes[rows[start + i].place, column]
+                _rearrange(rows, start, np.argsort(ranks, kind="mergesort"))
+        else:
+            for i in range(start + 1, after):
+                j = i
+                while j > start and _less(codes, rows[i].place, rows[j - 1].place):
+                    j -= 1
+                if j < i:
+                    _insert(rows, i, j)
+        start = after
+
+
+@compiled
+def _less(codes: RowNumbers, one: int, other: int) -> bool:
+    for column in range(codes.shape[1]):
+        if codes[one, column] != codes[other, column]:
+            return codes[one, column] < codes[other, column]
+    return False
+
+
+@compiled
 def _sort_big_tie(plan: Record, rows: Rows, start: int, end: int) -> None:
     """As `tie_before` has it, by stable sorts from the least part of the key to the greatest."""
     matched = np.empty(end - start, np.int64)

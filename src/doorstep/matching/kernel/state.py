@@ -73,6 +73,9 @@ WALK: Final = np.dtype(
 )
 """One attempt while it is walked, and room to work in; the next attempt overwrites it."""
 
-UNIT, SESSION, STREAM, ENTRY, ENTRY_RANK, STATUS, REACHED, DROPPED, COUNTED, STEP_ROWS = range(10)
-"""Columns of the table of attempts (int32). From ``STEP_ROWS`` on: the row of each step by position, then the branch
+UNIT, SESSION, STREAM, ENTRY, ENTRY_RANK, STATUS, REACHED, DROPPED, COUNTED, ENDED_HIGH, ENDED_LOW, STEP_ROWS = range(
+    12
+)
+"""Columns of the table of attempts (int32). ``ENDED_HIGH`` x 2^31 + ``ENDED_LOW`` is how long after its entry it ended,
+in microseconds; -1 and -1 while it is open. From ``STEP_ROWS`` on: the row of each step by position, then the branch
 taken at each required step by rank; -1 for none. ``SESSION`` counts from 1 and is 0 where units are not sessions."""

@@ -8,6 +8,8 @@ from doorstep.matching.kernel.rows import lower
 from doorstep.matching.kernel.state import (
     COUNTED,
     DROPPED,
+    ENDED_HIGH,
+    ENDED_LOW,
     ENTRY,
     ENTRY_RANK,
     REACHED,
@@ -60,7 +62,7 @@ def stream_attempts(
                 attempt(plan, walk, rows, lists)
                 walk.end = end
                 if walk.status not in (COMPLETED, EXCLUDED):
-                    walk.status = INTERRUPTED
+                    walk.status, walk.ended = INTERRUPTED, rows[following].time
         record(plan, walk, found[count], unit, session, stream)
         count += 1
         entry = following
@@ -143,6 +145,8 @@ def record(plan: Record, walk: Record, line: RowNumbers, unit: int, session: int
     line[UNIT], line[SESSION], line[STREAM] = unit, session, stream
     line[ENTRY], line[ENTRY_RANK] = walk.entry, walk.entry_rank
     line[STATUS], line[REACHED], line[DROPPED], line[COUNTED] = walk.status, walk.reached, walk.dropped, 0
+    lasted = -1 if walk.status == OPEN else walk.ended - walk.entry_time
+    line[ENDED_HIGH], line[ENDED_LOW] = lasted >> 31, -1 if lasted < 0 else lasted & 0x7FFFFFFF
     for step in range(plan.steps):
         line[STEP_ROWS + step] = walk.step_row[step]
     for rank in range(plan.required_steps):
