@@ -38,7 +38,20 @@ def _bounds(draw: st.DrawFn, most: int = 4) -> dict[str, Any]:
 def _leaves(draw: st.DrawFn, stages: int) -> dict[str, Any]:
     kind = draw(
         st.sampled_from(
-            ["count", "count", "did", "did_not", "sum", "distinct", "feature", "features", "age", "stay", "stay", "trait"]
+            [
+                "count",
+                "count",
+                "did",
+                "did_not",
+                "sum",
+                "distinct",
+                "feature",
+                "features",
+                "age",
+                "stay",
+                "stay",
+                "trait",
+            ]
         )
     )
     match kind:
@@ -47,7 +60,9 @@ def _leaves(draw: st.DrawFn, stages: int) -> dict[str, Any]:
         case "count":
             return {"count": {**draw(_selectors()), **draw(_bounds())}}
         case "sum":
-            bounds = draw(st.sampled_from([{"at_least": 1.5}, {"at_most": 0.1}, {"exactly": 0.3}, {"at_least": -1}]))
+            bounds: dict[str, Any] = draw(
+                st.sampled_from([{"at_least": 1.5}, {"at_most": 0.1}, {"exactly": 0.3}, {"at_least": -1}])
+            )
             return {"sum": {**draw(_selectors()), "property": "x", **bounds}}
         case "distinct":
             return {"distinct": {**draw(_selectors()), "property": "x", **draw(_bounds(3))}}
@@ -59,8 +74,15 @@ def _leaves(draw: st.DrawFn, stages: int) -> dict[str, Any]:
             return {"account_age": draw(st.sampled_from(LENGTHS))}
         case "stay":
             stay: dict[str, Any] = {"at_least": draw(st.sampled_from(LENGTHS))}
-            return {"time_in_stage": {**stay, "stage": f"s{draw(st.integers(0, stages - 1))}"} if draw(st.booleans()) else stay}
-    return {"trait": draw(st.sampled_from([{"plan": "pro"}, {"seats": {"gte": 2}}, {"plan": {"exists": False}}]))}
+            return {
+                "time_in_stage": {**stay, "stage": f"s{draw(st.integers(0, stages - 1))}"}
+                if draw(st.booleans())
+                else stay
+            }
+        case _:
+            return {
+                "trait": draw(st.sampled_from([{"plan": "pro"}, {"seats": {"gte": 2}}, {"plan": {"exists": False}}]))
+            }
 
 
 @st.composite
@@ -85,7 +107,9 @@ def journeys(draw: st.DrawFn) -> dict[str, Any]:
             for number in range(stages)
         ],
         "features": draw(
-            st.sampled_from([{"property": "f"}, {"f": "a", "g": ["b", "c"]}, {"f": {"filters": {"p": 1}}, "g": "b", "h": "*"}])
+            st.sampled_from(
+                [{"property": "f"}, {"f": "a", "g": ["b", "c"]}, {"f": {"filters": {"p": 1}}, "g": "b", "h": "*"}]
+            )
         ),
         "movement": {
             "backward": draw(st.booleans()),
@@ -110,7 +134,11 @@ def lives(draw: st.DrawFn, stages: int, units: int = 2) -> dict[str, list[dict[s
                 "event": draw(st.sampled_from(EVENTS)),
                 "time": draw(st.integers(0, 12)) * SECOND,
             }
-            for name, values in (("p", [0, 1, None]), ("x", [0.1, 0.2, 1, 1.0, -1, True, "1", None]), ("f", ["f", "g", None])):
+            for name, values in (
+                ("p", [0, 1, None]),
+                ("x", [0.1, 0.2, 1, 1.0, -1, True, "1", None]),
+                ("f", ["f", "g", None]),
+            ):
                 value = draw(st.sampled_from(values))
                 if value is not None:
                     row[name] = value

@@ -138,7 +138,9 @@ def _given(plan: Any, seen: Sequence[Account]) -> Given:
             value = one.values.get(test.property)
             sets[index, number] = value is not None
             holds[index, number] = value is not None and passes(test, value)
-    created = [time_of(one.values.get("created_at")) if one.values.get("created_at") is not None else None for one in traits]
+    created = [
+        time_of(one.values.get("created_at")) if one.values.get("created_at") is not None else None for one in traits
+    ]
     return Given(
         _starts([len(account.traits) for account in seen]),
         np.array([UNTIMED if one.time is None else one.time for one in traits], np.int64),

@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "stitching": {"errors"},
     "engines": {"errors", "definitions", "matching", "rows", "stitching"},
     "funnels": {"errors", "definitions", "matching", "rows", "stitching", "engines"},
+    "journeys": {"errors", "definitions", "rows", "matching", "engines", "funnels"},
     "drift": {"errors", "definitions", "rows", "engines", "funnels"},
     "registry": {"errors", "definitions", "funnels"},
     "demo": {"errors"},
@@ -26,7 +27,7 @@ MAY_IMPORT = {
     "server": {"errors", "ingest", "lake", "registry"},
     "frozen": {"errors", "funnels", "lake", "registry"},
     "cli": {
-        *("errors", "definitions", "matching", "rows", "engines", "funnels", "drift", "registry", "demo"),
+        *("errors", "definitions", "matching", "rows", "engines", "funnels", "journeys", "drift", "registry", "demo"),
         *("ingest", "lake", "server", "frozen"),
     },
 }

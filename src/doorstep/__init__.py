@@ -1,7 +1,8 @@
 """Funnels that give the same number twice, and can say why.
 
 ``load`` reads a definition, ``run`` counts a funnel over events, ``replay`` places accounts in the stages of a journey,
-``explain`` tells one unit's story, ``run_examples`` runs a definition's own tests. ``open_lake`` opens a place where events live. What they raise descends from ``DoorstepError``.
+``explain`` tells one unit's story, ``run_examples`` runs a definition's own tests. ``open_lake`` opens a place where
+events live. What they raise descends from ``DoorstepError``.
 """
 
 from importlib import import_module
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
         SourceError,
         StoreError,
     )
-    from doorstep.funnels.examples import ExampleResult, run_examples
     from doorstep.funnels.explain import Story, explain
     from doorstep.funnels.result import FunnelResult
     from doorstep.funnels.run import run
+    from doorstep.journeys.examples import ExampleResult, run_examples
     from doorstep.journeys.result import JourneyResult
     from doorstep.journeys.run import replay
     from doorstep.lake import Lake, open_lake
@@ -56,7 +57,7 @@ _ROOMS = {
     "doorstep.errors": (
         *("DefinitionError", "DoorstepError", "Issue", "RegistryError", "RunError", "SourceError", "StoreError"),
     ),
-    "doorstep.funnels.examples": ("ExampleResult", "run_examples"),
+    "doorstep.journeys.examples": ("ExampleResult", "run_examples"),
     "doorstep.funnels.explain": ("Story", "explain"),
     "doorstep.funnels.result": ("FunnelResult",),
     "doorstep.funnels.run": ("run",),

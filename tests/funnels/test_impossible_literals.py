@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 import doorstep
+from doorstep.definitions import load
 from doorstep.errors import RunError
 from doorstep.funnels.data_check import check_against
 
@@ -33,14 +34,14 @@ def test_a_typed_column_beside_json_properties_is_typed_all_the_same(staff: list
     source = rows(["{}", None], staff)
     with pytest.raises(RunError, match="staff holds true and false"):
         doorstep.run(DOCUMENT, source)
-    assert [issue.code for issue in check_against(doorstep.load(DOCUMENT), source)] == ["impossible-literal"]
+    assert [issue.code for issue in check_against(load(DOCUMENT), source)] == ["impossible-literal"]
 
 
 def test_json_that_stands_in_for_a_column_may_hold_any_type() -> None:
     """Where the column is null, the text "false" may stand in the properties; then it counts."""
     source = rows(["{}", '{"staff": "false"}'], [True, None])
     assert [step.count for step in doorstep.run(DOCUMENT, source).steps] == [1]
-    assert check_against(doorstep.load(DOCUMENT), source) == ()
+    assert check_against(load(DOCUMENT), source) == ()
 
 
 def test_a_csv_column_that_is_filtered_and_broken_down_by_has_one_type(tmp_path: Path) -> None:

@@ -23,8 +23,10 @@ from doorstep.cli import report, screens, terminal
 from doorstep.cli.arguments import ManyEvents
 from doorstep.cli.drawing import number_of
 from doorstep.cli.interruption import INTERRUPTED, MESSAGE, at_once
+from doorstep.cli.journey_documents import check_journey, describe_journey, means_journey
 from doorstep.cli.options import AsJson, Map, SourceTimezone, columns_of
 from doorstep.cli.published import DATA, Data, definition, located
+from doorstep.definitions.reading import load_journey
 from doorstep.errors import DefinitionError, DoorstepError, Issue, RunError
 
 app: Final = typer.Typer(
@@ -72,7 +74,8 @@ def source_of(events: list[str] | None, lake: Path | None, snapshot: int | None)
     return opened if snapshot is None else opened.at(snapshot)
 
 
-def _memory(text: str | None) -> int | None:
+def memory_of(text: str | None) -> int | None:
+    """Bytes in a size such as 2GB."""
     if text is None:
         return None
     try:
@@ -128,11 +131,11 @@ def run(
             columns=columns_of(map_),
             breakdown=breakdown,
             source_timezone=source_timezone,
-            memory=_memory(memory),
+            memory=memory_of(memory),
             progress=told,
         )
         if attempts is not None:
-            _write(result.attempts, attempts)
+            write(result.attempts, attempts)
     if as_json:
         terminal.show_json(result.to_dict())
     else:
@@ -141,7 +144,8 @@ def run(
         terminal.say(f"{number_of(len(result.matched.attempts), 'attempt')} written to {attempts}")
 
 
-def _write(table: pa.Table, path: Path) -> None:
+def write(table: pa.Table, path: Path) -> None:
+    """Writes a table as the file's ending says."""
     try:
         if path.suffix == ".parquet":
             pyarrow.parquet.write_table(table, path)
@@ -212,6 +216,9 @@ def check(
         from doorstep.definitions.lint import lint
         from doorstep.funnels.data_check import check_against
 
+    if means_journey(file):
+        check_journey(file, as_json=as_json)
+        return
     try:
         funnel, placed = located(file, data)
     except DefinitionError as error:
@@ -258,6 +265,9 @@ def describe(
     as_json: AsJson = False,
 ) -> None:
     """Say a definition in plain words and as a table."""
+    if means_journey(file):
+        describe_journey(file, as_json=as_json)
+        return
     with at_once():
         from doorstep.definitions.identity import canonical, definition_hash
         from doorstep.definitions.prose import as_markdown
@@ -283,10 +293,9 @@ def describe(
 def test(file: File, data: Data = DATA, as_json: AsJson = False) -> None:
     """Run a definition's own examples."""
     with at_once():
-        from doorstep.funnels.examples import run_examples
+        from doorstep.journeys.examples import run_examples
 
-    funnel = definition(file, data)
-    results = run_examples(funnel)
+    results = run_examples(load_journey(file) if means_journey(file) else definition(file, data))
     ok = all(one.passed for one in results)
     if as_json:
         listed = [{"name": one.name, "passed": one.passed, "failures": list(one.failures)} for one in results]
@@ -300,11 +309,14 @@ def test(file: File, data: Data = DATA, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def schema(as_json: AsJson = False) -> None:
-    """Print the JSON Schema of funnel documents, for editors (always JSON)."""
-    from doorstep.definitions.schema import json_schema
+def schema(
+    journey: Annotated[bool, typer.Option("--journey", help="Of journeys, in place of funnels.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print the JSON Schema of funnel documents, or of journeys, for editors (always JSON)."""
+    from doorstep.definitions.schema import journey_schema, json_schema
 
-    terminal.show_json(json_schema())
+    terminal.show_json(journey_schema() if journey else json_schema())
 
 
 @app.command()

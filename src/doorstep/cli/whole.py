@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from doorstep.cli import drift, frozen, keys, lake, publishing, serve
+from doorstep.cli import drift, frozen, journey, keys, lake, publishing, serve
 from doorstep.cli.commands import app, main
 
 app.command("import")(lake.import_)
@@ -10,6 +10,7 @@ app.add_typer(lake.app)
 app.add_typer(publishing.app)
 app.add_typer(frozen.app)
 app.add_typer(drift.app)
+app.add_typer(journey.journey, name="journey")
 app.add_typer(keys.app, name="keys")
 app.add_typer(serve.app)
 

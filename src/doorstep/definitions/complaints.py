@@ -241,7 +241,9 @@ def _holder(path: Path, root: type[BaseModel] = Funnel) -> str:
     if not path:
         return "a funnel" if root is Funnel else "a journey"
     key = _name(path)
-    return {"steps": "a step", "stages": "a stage", "any_of": "an alternative", "exclude": "an exclusion"}.get(key, f"`{cut(key)}`")
+    return {"steps": "a step", "stages": "a stage", "any_of": "an alternative", "exclude": "an exclusion"}.get(
+        key, f"`{cut(key)}`"
+    )
 
 
 def _give(path: Path) -> str | None:

@@ -14,7 +14,6 @@ from doorstep.definitions.conditions import ALWAYS, Condition, Test
 from doorstep.definitions.funnel import ANY_EVENT, Selector
 from doorstep.definitions.journey import Counted, Criteria, FeatureProperty, FeaturesUsed, Journey, Summed
 
-
 NO_STAGE: Final = -1
 """The position of a stage that there is not: no account is ever in it."""
 

@@ -159,9 +159,9 @@ class Criteria(Model):
         Annotated[FeatureUse, BeforeValidator(_named), _short("FeatureUse", {"type": "string"})] | None, GIVEN
     ] = Field(default=None, description="A feature was used. Its name alone will do.")
     features: Annotated[FeaturesUsed | None, GIVEN] = Field(default=None, description="How many features were used.")
-    account_age: Annotated[
-        Annotated[Age, BeforeValidator(_long), _short("Age", {"type": "string"})] | None, GIVEN
-    ] = Field(default=None, description="The account is at least so old.")
+    account_age: Annotated[Annotated[Age, BeforeValidator(_long), _short("Age", {"type": "string"})] | None, GIVEN] = (
+        Field(default=None, description="The account is at least so old.")
+    )
     time_in_stage: Annotated[
         Annotated[TimeInStage, BeforeValidator(_long), _short("TimeInStage", {"type": "string"})] | None, GIVEN
     ] = Field(default=None, description="The account has been in its stage for at least so long.")
@@ -268,9 +268,7 @@ class JourneyExpectation(Model):
 
     stage: StageId | None = Field(default=None, description="The stage at the end; `none`: the account is unborn.")
     high_water: StageId | None = Field(default=None, description="The furthest stage ever.")
-    transitions: tuple[ExpectedTransition, ...] | None = Field(
-        default=None, description="Every transition, in order."
-    )
+    transitions: tuple[ExpectedTransition, ...] | None = Field(default=None, description="Every transition, in order.")
 
 
 class JourneyExample(Model):

@@ -80,7 +80,9 @@ def examples_name_stages(journey: Journey) -> Violations:
             yield Violation("empty-list", message, (*path, "events"), "Add at least one event.")
         named = [(move.to, (*path, "moves", index, "to")) for index, move in enumerate(example.moves)]
         named += [(one, (*path, "expect", key)) for key in ("stage", "high_water") if (one := getattr(expect, key))]
-        named += [(one.to, (*path, "expect", "transitions", at, "to")) for at, one in enumerate(expect.transitions or ())]
+        named += [
+            (one.to, (*path, "expect", "transitions", at, "to")) for at, one in enumerate(expect.transitions or ())
+        ]
         for name, place in named:
             if name not in journey.positions and not (name == "none" and place[-1] in ("stage", "high_water")):
                 yield _unknown(journey, name, place)

@@ -47,7 +47,7 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """``rows`` are those left by `exclude`, up to the horizon; ``traits`` and ``moves`` are in the order of their source."""
+    """``rows`` are those left by `exclude`, up to the horizon; ``traits`` and ``moves`` in the order they came."""
 
     rows: Sequence[Row] = ()
     traits: Sequence[TraitsSet] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Final, Protocol, runtime_checkable
 
 import duckdb
 import pyarrow as pa
+from duckdb.sqltypes import DuckDBPyType
 
 from doorstep.errors import RunError, SourceError, nearest
 from doorstep.journeys.account import CREATED_AT
@@ -30,7 +32,7 @@ class TraitStore(Protocol):
     def open_traits(
         self, connection: duckdb.DuckDBPyConnection, unit: tuple[str, ...], names: Sequence[str]
     ) -> str | None:
-        """A relation of columns ``u0`` (VARCHAR, as the store's rows name the unit), ``t`` (BIGINT), ``seq`` and one JSON
+        """A relation of columns ``u0`` (VARCHAR, as the store's rows name the unit), ``t`` (BIGINT), ``seq`` and a JSON
         column for each of ``names``, in their order ``c0``…; None where the unit has no traits.
         """
         ...
@@ -63,19 +65,21 @@ def open_traits(
     return Traits(view, {name: _places(columns.get(name, name), known) for name in names})
 
 
-def _places(name: str, known: Mapping[str, object]) -> tuple[Value, ...]:
+def _places(name: str, known: Mapping[str, DuckDBPyType]) -> tuple[Value, ...]:
     found: list[Value] = []
     for path in paths(name):
         if path[0] in known:
             kind = known[path[0]]
             column = quoting.identifier(path[0])
-            found.append(value_of(column, kind) if not path[1:] else Value(json_at(f"to_json({column})", path[1:]), "json"))  # type: ignore[arg-type]
+            found.append(
+                value_of(column, kind) if not path[1:] else Value(json_at(f"to_json({column})", path[1:]), "json")
+            )
     return tuple(found)
 
 
-def time_sql(column: str, kind: object) -> str:
+def time_sql(column: str, kind: DuckDBPyType) -> str:
     """SQL (BIGINT) of a column of times: timestamps, dates, ISO texts, or integers of microseconds."""
-    read = kind_of(kind.id, str(kind))  # type: ignore[attr-defined]
+    read = kind_of(kind.id, str(kind))
     if str(kind).strip('"') == "NULL" or read is None:
         return "NULL::BIGINT"
     return TimeColumn(quoting.identifier(column), read, "UTC").us
@@ -104,12 +108,16 @@ def open_moves(
     stages: Mapping[str, int],
     columns: Mapping[str, str],
 ) -> str:
-    """A relation of moves by hand: ``u0``…, ``t``, ``place`` (the stage's position), ``seq``. RunError ``unknown-stage``."""
+    """A relation of moves by hand: ``u0``…, ``t``, ``place`` (the stage's position), ``seq``. RunError
+    ``unknown-stage``.
+    """
     relation, known = _staged(connection, source, "moves")
     unit_sql = _units(units, known, columns, "moves")
     for name in ("at", "to"):
         if name not in known:
-            raise SourceError("no-such-column", f"the moves have no column {name!r}. A move says its account, at and to.")
+            raise SourceError(
+                "no-such-column", f"the moves have no column {name!r}. A move says its account, at and to."
+            )
     to = f"CAST({quoting.identifier('to')} AS VARCHAR)"
     with reading("the moves"):
         named = [name for (name,) in connection.execute(f"SELECT DISTINCT {to} FROM {relation}").fetchall()]
@@ -129,7 +137,9 @@ def open_moves(
     return view
 
 
-def _units(units: tuple[str, ...], known: Mapping[str, object], columns: Mapping[str, str], what: str) -> list[str]:
+def _units(
+    units: tuple[str, ...], known: Mapping[str, DuckDBPyType], columns: Mapping[str, str], what: str
+) -> list[str]:
     found = []
     for name in units:
         theirs = next((one for one in (columns.get(name, name), name, "unit") if one in known), None)
@@ -138,11 +148,11 @@ def _units(units: tuple[str, ...], known: Mapping[str, object], columns: Mapping
             raise SourceError(
                 "no-unit-column", f"the {what} have no column {name!r} to say whose they are. Their columns: {listed}."
             )
-        found.append(as_text((value_of(quoting.identifier(theirs), known[theirs]),)))  # type: ignore[arg-type]
+        found.append(as_text((value_of(quoting.identifier(theirs), known[theirs]),)))
     return found
 
 
-def _staged(connection: duckdb.DuckDBPyConnection, source: object, what: str) -> tuple[str, Mapping[str, object]]:
+def _staged(connection: duckdb.DuckDBPyConnection, source: object, what: str) -> tuple[str, Mapping[str, DuckDBPyType]]:
     """The rows as a table with ``seq``, their order in the source; and the types of its columns."""
     table = fresh_name(what)
     connection.execute("SET preserve_insertion_order = true")
@@ -181,8 +191,6 @@ def _relation(connection: duckdb.DuckDBPyConnection, source: object, what: str) 
 
 def _objects(connection: duckdb.DuckDBPyConnection, rows: Sequence[Mapping[str, object]]) -> str:
     """Mappings of Python: a column for each key, JSON where its values are of several types."""
-    import json  # noqa: PLC0415
-
     names = list(dict.fromkeys(key for row in rows for key in row))
     arrays = []
     for name in names:
@@ -191,9 +199,14 @@ def _objects(connection: duckdb.DuckDBPyConnection, rows: Sequence[Mapping[str, 
         if kinds <= {int} or kinds <= {str} or kinds <= {bool}:
             arrays.append(pa.array(values))
         else:
-            arrays.append(pa.array([None if value is None else json.dumps(value, default=str) for value in values], pa.json_()))
+            arrays.append(
+                pa.array([None if value is None else json.dumps(value, default=str) for value in values], pa.json_())
+            )
     name = fresh_name("frame")
-    columns = {name: array if array.type != pa.null() else array.cast(pa.string()) for name, array in zip(names, arrays, strict=True)}
+    columns = {
+        name: array if array.type != pa.null() else array.cast(pa.string())
+        for name, array in zip(names, arrays, strict=True)
+    }
     connection.register(name, pa.table(columns or {"unit": pa.array([], pa.string())}))
     return name
 

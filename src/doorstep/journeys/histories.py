@@ -35,7 +35,7 @@ AT_ONCE: Final = 1_500_000_000
 MOST_DIGITS: Final = 12
 
 
-class Inexact(Exception):
+class InexactError(Exception):
     """Numbers to add that are no whole multiples of a small part of one: the reference adds these."""
 
 
@@ -52,10 +52,8 @@ class Walked:
     no_unit: int
 
 
-def walk_all(
-    engine: Engine, query: RowsQuery, plan: JourneyPlan, traits: Traits | None, moves: str | None
-) -> Walked:
-    """Every account's history, part by part where there are more rows than can be held. `Inexact` when sums cannot be
+def walk_all(engine: Engine, query: RowsQuery, plan: JourneyPlan, traits: Traits | None, moves: str | None) -> Walked:
+    """Every account's history, part by part where there are more rows than can be held. `InexactError` when sums cannot be
     kept as whole numbers.
     """
     room = AT_ONCE if engine.memory is None else engine.memory // 2
@@ -132,14 +130,14 @@ def _walk(
 
 
 def scale_of(values: NDArray[np.float64]) -> int:
-    """The least power of ten of which all values are whole multiples, as the decimals that people write; `Inexact`."""
+    """The least power of ten of which all values are whole multiples, as the decimals that people write; `InexactError`."""
     if np.isinf(values).any():
-        raise Inexact
+        raise InexactError
     for digits in range(MOST_DIGITS + 1):
         scaled = np.rint(values * 10.0**digits)
         if (np.abs(scaled) < 2**53).all() and (scaled / 10.0**digits == values).all():
             return int(10**digits)
-    raise Inexact
+    raise InexactError
 
 
 def _numbers(table: pa.Table, plan: JourneyPlan, scales: Sequence[int], grouped: Grouped) -> Integers:
@@ -150,7 +148,7 @@ def _numbers(table: pa.Table, plan: JourneyPlan, scales: Sequence[int], grouped:
     for slot, scale in enumerate(scales):
         whole = np.rint(_doubles(table, f"n{slot}") * scale).astype(np.int64)
         if int(np.abs(whole).max(initial=0)) * max(1, most_rows) >= 1 << 61:
-            raise Inexact
+            raise InexactError
         columns.append(whole)
     return np.column_stack(columns)
 
@@ -220,14 +218,10 @@ class _Accounts:
         """The accounts' values, in their own type."""
         if not self._more:
             return units
-        return tuple(
-            pa.concat_arrays([one, more.cast(one.type)]) for one, more in zip(units, self._more, strict=True)
-        )
+        return tuple(pa.concat_arrays([one, more.cast(one.type)]) for one, more in zip(units, self._more, strict=True))
 
 
-def _given(
-    engine: Engine, plan: JourneyPlan, until: int, traits: Traits | None, known: _Accounts, mine: str
-) -> Given:
+def _given(engine: Engine, plan: JourneyPlan, until: int, traits: Traits | None, known: _Accounts, mine: str) -> Given:
     tests = plan.tests
     if traits is None:
         none = np.zeros(0, np.int64)
@@ -247,9 +241,7 @@ def _given(
     order = np.argsort(numbers, kind="stable")
 
     def flags(letter: str) -> NDArray[np.uint8]:
-        columns = [
-            table.column(f"{letter}{number}").to_numpy().astype(np.uint8)[order] for number in range(len(tests))
-        ]
+        columns = [table.column(f"{letter}{number}").to_numpy().astype(np.uint8)[order] for number in range(len(tests))]
         return np.column_stack(columns) if columns else np.zeros((len(order), 0), np.uint8)
 
     return Given(
@@ -277,4 +269,4 @@ def _moves(until: int, moves: str | None, known: _Accounts) -> Moves:
     )
 
 
-__all__ = ["Inexact", "Walked", "scale_of", "walk_all"]
+__all__ = ["InexactError", "Walked", "scale_of", "walk_all"]

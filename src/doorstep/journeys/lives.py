@@ -61,7 +61,6 @@ def lives_of(
 
 def _looked_at(query: RowsQuery) -> Sequence[str]:
 
-
     return sorted(name for name in needs_of(query.journey, query.plan).properties if not _is_trait(query, name))
 
 
@@ -72,7 +71,6 @@ def _is_trait(query: RowsQuery, name: str) -> bool:
 def _mine(units: Sequence[str], unit: Unit | None) -> str:
     if unit is None:
         return ""
-
 
     return "".join(f" AND {sql} = {quoting.text(value)}" for sql, value in zip(units, unit, strict=True))
 

@@ -209,9 +209,7 @@ class _Machine:
     def forward(self, time: int) -> bool:
         now, state = self.dwells_at(time), self.state
         holding = {
-            position
-            for position, criterion in enumerate(self.criteria)
-            if self.signals.holds(criterion, time, now)
+            position for position, criterion in enumerate(self.criteria) if self.signals.holds(criterion, time, now)
         }
         state.free |= set(range(len(self.criteria))) - holding
         above = [one for one in range(state.stage + 1, len(self.criteria)) if one in holding & state.free]
@@ -240,9 +238,7 @@ class _Machine:
 
     def dwells_at(self, time: int) -> Dwells:
         state = self.state
-        return {
-            leaf: leaf.stage in (None, state.stage) and time >= state.since + leaf.least for leaf in self.dwells
-        }
+        return {leaf: leaf.stage in (None, state.stage) and time >= state.since + leaf.least for leaf in self.dwells}
 
     def enter(self, time: int, stage: int, skipped: tuple[int, ...], cause: Cause) -> None:
         state = self.state
@@ -256,9 +252,7 @@ class _Machine:
         state, now = self.state, self.dwells_at(time)
         state.held = stage == 0 or self.signals.holds(self.criteria[stage], time, state.kept)
         state.free = {
-            position
-            for position, criterion in enumerate(self.criteria)
-            if not self.signals.holds(criterion, time, now)
+            position for position, criterion in enumerate(self.criteria) if not self.signals.holds(criterion, time, now)
         }
 
 

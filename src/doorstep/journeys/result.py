@@ -57,7 +57,8 @@ class JourneyResult:
     def _order(self) -> np.ndarray[Any, np.dtype[np.int64]]:
         """Accounts that are born, by name."""
         order = np.asarray(pc.sort_indices(self._names).to_numpy(), np.int64)
-        return order[self.walked.accounts[order, 1] >= 0]
+        born: np.ndarray[Any, np.dtype[np.int64]] = order[self.walked.accounts[order, 1] >= 0]
+        return born
 
     @cached_property
     def accounts(self) -> pa.Table:
@@ -159,7 +160,6 @@ def _median(lasted: tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]], place: in
 
 
 def _timestamps(microseconds: np.ndarray[Any, np.dtype[np.int64]]) -> pa.Array:
-
 
     never = (microseconds >= NEVER) | (microseconds <= -NEVER)
     return pa.array(microseconds, pa.int64(), mask=never).cast(pa.timestamp("us", tz="UTC"))

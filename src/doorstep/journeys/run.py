@@ -18,7 +18,7 @@ from doorstep.funnels.bounds import Instant, microseconds_of, zone_of
 from doorstep.funnels.run import refuse_unknown_names
 from doorstep.journeys.account import CREATED_AT
 from doorstep.journeys.given import Traits, TraitStore, open_moves, open_traits
-from doorstep.journeys.histories import Inexact, walk_all
+from doorstep.journeys.histories import InexactError, walk_all
 from doorstep.journeys.lives import lives_of, walk_plainly
 from doorstep.journeys.plan import JourneyPlan, compile_plan, conditions_of
 from doorstep.journeys.query import RowsQuery, needs_of
@@ -70,9 +70,9 @@ def replay(
         query = opened.query
         try:
             if any(name.startswith(TRAIT) for name in _properties(definition, opened.plan) - set(_held(opened))):
-                raise Inexact  # traits beside rows of files: the reference knows them
+                raise InexactError  # traits beside rows of files: the reference knows them
             walked = walk_all(running, query, opened.plan, opened.traits, opened.moves)
-        except Inexact:
+        except InexactError:
             walked = walk_plainly(definition, lives_of(running, query, opened.traits, opened.moves), query.until)
         facts = opened.rows.facts()
         units = walked.units
@@ -113,9 +113,7 @@ def open_all(
     refuse_unknown_names(columns, needs)
     if not isinstance(source, Store) and traits is not None:
         needs = replace(needs, properties=frozenset(one for one in needs.properties if not one.startswith(TRAIT)))
-    rows = open_rows(
-        running.connection, source, columns=columns, source_timezone=source_timezone, needs=needs
-    )
+    rows = open_rows(running.connection, source, columns=columns, source_timezone=source_timezone, needs=needs)
     horizon = microseconds_of(until, "until", zone_of(timezone))
     last = rows.facts().last_time
     if last is None and (horizon is None or traits is None):
@@ -125,12 +123,14 @@ def open_all(
     units = [rows.identity(name) if coded else rows.identity_text(name) for name in journey.unit_columns]
     if not isinstance(source, Store):
         units = [rows.identity(name) for name in journey.unit_columns]
-    query = RowsQuery(rows, journey, plan, last if horizon is None else horizon, units)  # type: ignore[arg-type]
+    query = RowsQuery(rows, journey, plan, last if horizon is None else horizon, units)
     names = [*dict.fromkeys(test.property for test in plan.tests), CREATED_AT]
     given = None
     mapped = dict(columns or {})
     if traits is not None:
-        asked = sorted({*names, *(name.removeprefix(TRAIT) for name in _properties(journey, plan) if name.startswith(TRAIT))})
+        asked = sorted(
+            {*names, *(name.removeprefix(TRAIT) for name in _properties(journey, plan) if name.startswith(TRAIT))}
+        )
         given = open_traits(running.connection, traits, journey.unit_columns, asked, mapped)
     elif isinstance(source, TraitStore):
         relation = source.open_traits(running.connection, journey.unit_columns, names)

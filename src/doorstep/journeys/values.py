@@ -19,8 +19,8 @@ def number_in(value: object) -> int | float | None:
 
 
 def distinct_key(value: object) -> Key | None:
-    """What a value is equal in: booleans, numbers and texts are three worlds, 1 and 1.0 are one. None for what cannot be
-    told apart: nothing, NaN, lists and objects.
+    """What a value is equal in: booleans, numbers and texts are three worlds, 1 and 1.0 are one. None for what cannot
+    be told apart: nothing, NaN, lists and objects.
     """
     if isinstance(value, bool):
         return "boolean", value
@@ -30,7 +30,7 @@ def distinct_key(value: object) -> Key | None:
         return "time", microseconds(value)
     if isinstance(value, int | float | Decimal):
         number = number_of(value)
-        return None if number is None or number != number else ("number", number)
+        return None if number is None or math.isnan(number) else ("number", number)
     return None
 
 

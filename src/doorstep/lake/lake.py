@@ -208,7 +208,7 @@ class Lake:
     def open_traits(
         self, connection: duckdb.DuckDBPyConnection, unit: tuple[str, ...], names: Sequence[str]
     ) -> str | None:
-        """The history of the unit's traits, over a connection on which `open_rows` was called (see `traits.history`)."""
+        """The history of the unit's traits, over a connection that ran `open_rows` (see `traits.history`)."""
         return history(connection, unit, names)
 
     @contextmanager

@@ -50,8 +50,8 @@ def beside(
 
 def history(connection: duckdb.DuckDBPyConnection, unit: tuple[str, ...], names: Sequence[str]) -> str | None:
     """Every value that the traits ``names`` of the unit were given, over an attached lake: ``u0`` (VARCHAR, the number
-    of the id), ``t``, ``seq`` (later arrivals are greater), and the values as JSON in ``c0``…; None where the unit has no
-    traits.
+    of the id), ``t``, ``seq`` (later arrivals are greater), and the values as JSON in ``c0``…; None where the unit has
+    no traits.
     """
     if len(unit) != 1 or unit[0] not in HOLDERS:
         return None

@@ -81,7 +81,9 @@ def lay_out(plan: JourneyPlan, scales: Sequence[int]) -> Laid:
         number = leaf.kind == 0
         kept = counters[place[leaf.first]] if number else None
         scale = scales[kept.slot] if kept is not None and kept.kind == SUM else 1
-        leaves.append((leaf.kind, place[leaf.first] if number else leaf.first, leaf.last, *whole_bounds(leaf.bounds, scale)))
+        leaves.append(
+            (leaf.kind, place[leaf.first] if number else leaf.first, leaf.last, *whole_bounds(leaf.bounds, scale))
+        )
     kinds = [leaf.kind for leaf in plan.leaves]
     return Laid(
         counters=_table([(one.kind, one.question, one.slot) for one in counters], 3),

@@ -26,7 +26,9 @@ TRANSITION_COLUMNS: Final = ("account", "from", "to", "skips", "time", "manual")
 
 BORN, STAGE, ENTERED, HIGH_WATER, DUE = range(5)
 ACCOUNT_COLUMNS: Final = ("born", "stage", "entered", "high_water", "due")
-"""``stage`` -1: unborn; ``high_water`` -1: only in stages without rank; ``due``: when something may change by itself."""
+"""``stage`` -1: unborn; ``high_water`` -1: only in stages without rank; ``due``: when something may
+change by itself.
+"""
 
 _BACKWARD, _SKIP, _GRACE, _ONLY_RISES = range(4)
 
@@ -219,7 +221,9 @@ def _walk(
 
 
 @compiled
-def _count(plan: Any, events: Any, start: int, at: int, window: int, by: int, counts: Any, tallies: Any, local: Any) -> None:
+def _count(
+    plan: Any, events: Any, start: int, at: int, window: int, by: int, counts: Any, tallies: Any, local: Any
+) -> None:
     """Adds or takes away the account's row number ``at``."""
     for c in range(plan.begins[window], plan.begins[window + 1]):
         count_row(plan, events, start, at, c, by, counts, tallies, local)

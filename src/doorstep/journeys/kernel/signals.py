@@ -9,7 +9,7 @@ from numba import njit
 
 from doorstep.journeys.account import NEVER
 from doorstep.journeys.kernel.layout import NONE, UNTIMED
-from doorstep.journeys.plan import AGE, DISTINCT, DWELL, FEATURES, NUMBER, SUM
+from doorstep.journeys.plan import AGE, ANY_STAGE, DISTINCT, DWELL, FEATURES, NUMBER, SUM
 
 compiled = njit(nogil=True)
 
@@ -22,7 +22,9 @@ def meets(events: Any, row: int, question: int) -> bool:
 
 
 @compiled
-def count_row(plan: Any, events: Any, start: int, at: int, c: int, by: int, counts: Any, tallies: Any, local: Any) -> None:
+def count_row(
+    plan: Any, events: Any, start: int, at: int, c: int, by: int, counts: Any, tallies: Any, local: Any
+) -> None:
     """Adds (``by`` 1) or takes away (-1) the account's row number ``at`` in a counter."""
     row = start + at
     if not meets(events, row, plan.counters[c, 1]):
@@ -113,7 +115,9 @@ def birth_of(events: Any, given: Any, account: int) -> int:
 
 
 @compiled
-def set_leaves(plan: Any, counts: Any, traits: Any, now: int, age_from: int, stage: int, entered: int, truth: Any) -> bool:
+def set_leaves(
+    plan: Any, counts: Any, traits: Any, now: int, age_from: int, stage: int, entered: int, truth: Any
+) -> bool:
     """What each leaf is now; whether any is another than before."""
     changed = False
     for leaf in range(len(plan.leaves)):
@@ -128,7 +132,7 @@ def set_leaves(plan: Any, counts: Any, traits: Any, now: int, age_from: int, sta
         elif kind == AGE:
             holds = now >= age_from + first
         elif kind == DWELL:
-            holds = (last == -2 or last == stage) and now >= entered + first
+            holds = (last == ANY_STAGE or last == stage) and now >= entered + first  # noqa: PLR1714
         else:
             holds = traits[first] != 0
         if truth[leaf] != holds:
