@@ -93,6 +93,23 @@ def replay(
         terminal.show(_stages(result))
 
 
+@journey.command()
+def demo(
+    directory: Annotated[Path, typer.Argument(help="Where to write; made when absent.")] = Path("data"),
+    accounts: Annotated[int, typer.Option(help="How many accounts.", min=1)] = 300,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same rows.")] = 7,
+    as_json: AsJson = False,
+) -> None:
+    """Write three months of made-up accounts' events and traits."""
+    from doorstep.lifecycles import write as write_lives
+
+    written = write_lives(directory, accounts, seed)
+    if as_json:
+        terminal.show_json({"events": str(written.events), "traits": str(written.traits)})
+    else:
+        terminal.say(f"events written to {written.events}, traits to {written.traits}")
+
+
 def _stages(result: JourneyResult) -> RenderableType:
     total = max(1, sum(one.accounts for one in result.stages))
     lines = []

@@ -16,6 +16,7 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    GetJsonSchemaHandler,
     StrictBool,
     StrictFloat,
     StrictInt,
@@ -24,9 +25,10 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 
-from doorstep.definitions.durations import Duration, DurationOrZero
+from doorstep.definitions.durations import PATTERN, Duration, DurationOrZero
 from doorstep.definitions.filters import GIVEN, Filters, Model
 from doorstep.definitions.funnel import ColumnNames, ExampleEvent, Selector
 from doorstep.definitions.quoting import quoted
@@ -77,8 +79,19 @@ def _long(value: object) -> object:
     return value if isinstance(value, dict | Model) else {"at_least": value}
 
 
-def _short(model: str, *shorts: dict[str, Any]) -> WithJsonSchema:
-    return WithJsonSchema({"anyOf": [*shorts, {"$ref": f"#/$defs/{model}"}]})
+class _Short:
+    """Adds to the published schema the short forms that a validator unfolds."""
+
+    def __init__(self, *shorts: JsonSchemaValue) -> None:
+        self.shorts = shorts
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"anyOf": [*self.shorts, handler(core)]}
+
+
+_TEXT: Final[JsonSchemaValue] = {"type": "string"}
+_TEXTS: Final[JsonSchemaValue] = {"type": "array", "items": {"type": "string"}}
+_LENGTH: Final[JsonSchemaValue] = {"type": "string", "pattern": f"^{PATTERN}$"}
 
 
 class Occurrence(Selector):
@@ -143,28 +156,26 @@ class Criteria(Model):
     """What must hold; of several keys all must."""
 
     did: Annotated[
-        Annotated[Occurrence, BeforeValidator(_rows), _short("Occurrence", {"type": "string"}, {"type": "array"})]
-        | None,
+        Annotated[Occurrence, BeforeValidator(_rows), _Short(_TEXT, _TEXTS)] | None,
         GIVEN,
     ] = Field(default=None, description="There is such a row. An event's name alone will do.")
     did_not: Annotated[
-        Annotated[Occurrence, BeforeValidator(_rows), _short("Occurrence", {"type": "string"}, {"type": "array"})]
-        | None,
+        Annotated[Occurrence, BeforeValidator(_rows), _Short(_TEXT, _TEXTS)] | None,
         GIVEN,
     ] = Field(default=None, description="There is no such row.")
     count: Annotated[Counted | None, GIVEN] = Field(default=None, description="How many rows there are.")
     sum: Annotated[Summed | None, GIVEN] = Field(default=None, description="The exact sum of a property.")
     distinct: Annotated[DistinctOf | None, GIVEN] = Field(default=None, description="Different values of a property.")
-    feature: Annotated[
-        Annotated[FeatureUse, BeforeValidator(_named), _short("FeatureUse", {"type": "string"})] | None, GIVEN
-    ] = Field(default=None, description="A feature was used. Its name alone will do.")
-    features: Annotated[FeaturesUsed | None, GIVEN] = Field(default=None, description="How many features were used.")
-    account_age: Annotated[Annotated[Age, BeforeValidator(_long), _short("Age", {"type": "string"})] | None, GIVEN] = (
-        Field(default=None, description="The account is at least so old.")
+    feature: Annotated[Annotated[FeatureUse, BeforeValidator(_named), _Short(_TEXT)] | None, GIVEN] = Field(
+        default=None, description="A feature was used. Its name alone will do."
     )
-    time_in_stage: Annotated[
-        Annotated[TimeInStage, BeforeValidator(_long), _short("TimeInStage", {"type": "string"})] | None, GIVEN
-    ] = Field(default=None, description="The account has been in its stage for at least so long.")
+    features: Annotated[FeaturesUsed | None, GIVEN] = Field(default=None, description="How many features were used.")
+    account_age: Annotated[Annotated[Age, BeforeValidator(_long), _Short(_LENGTH)] | None, GIVEN] = Field(
+        default=None, description="The account is at least so old."
+    )
+    time_in_stage: Annotated[Annotated[TimeInStage, BeforeValidator(_long), _Short(_LENGTH)] | None, GIVEN] = Field(
+        default=None, description="The account has been in its stage for at least so long."
+    )
     trait: Annotated[Filters | None, GIVEN] = Field(default=None, description="Tests of the account's traits.")
     all_: Annotated[tuple[Criteria, ...] | None, GIVEN] = Field(
         default=None, alias="all", min_length=1, description="Every one of these holds."
@@ -227,7 +238,7 @@ def _catalogue(value: object) -> str:
     return "property" if isinstance(value, FeatureProperty) or by_property else "named"
 
 
-FeatureRows = Annotated[Selector, BeforeValidator(_rows)]
+FeatureRows = Annotated[Selector, BeforeValidator(_rows), _Short(_TEXT, _TEXTS)]
 Catalogue = Annotated[
     Annotated[FeatureProperty, Tag("property")] | Annotated[dict[str, FeatureRows], Tag("named")],
     Discriminator(_catalogue),

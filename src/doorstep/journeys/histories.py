@@ -53,8 +53,8 @@ class Walked:
 
 
 def walk_all(engine: Engine, query: RowsQuery, plan: JourneyPlan, traits: Traits | None, moves: str | None) -> Walked:
-    """Every account's history, part by part where there are more rows than can be held. `InexactError` when sums cannot be
-    kept as whole numbers.
+    """Every account's history, part by part where there are more rows than can be held. `InexactError` when sums
+    cannot be kept as whole numbers.
     """
     room = AT_ONCE if engine.memory is None else engine.memory // 2
     parts = max(1, -(-query.rows.facts().rows * BYTES_PER_ROW // room))
@@ -130,7 +130,7 @@ def _walk(
 
 
 def scale_of(values: NDArray[np.float64]) -> int:
-    """The least power of ten of which all values are whole multiples, as the decimals that people write; `InexactError`."""
+    """The power of ten by which all values, as the decimals that people write, become whole; `InexactError`."""
     if np.isinf(values).any():
         raise InexactError
     for digits in range(MOST_DIGITS + 1):

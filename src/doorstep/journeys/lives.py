@@ -1,4 +1,4 @@
-"""Accounts' lives as Python values: what the reference walks, for one account's story or where the kernel cannot add."""
+"""Accounts' lives as Python values: what the reference walks, for one account's story or where sums are odd."""
 
 from __future__ import annotations
 

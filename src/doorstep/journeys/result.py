@@ -114,7 +114,7 @@ class JourneyResult:
         )
 
     def _visits(self) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-        """(stage, microseconds) of each visit that ended; a stage left at the instant it was entered was not visited."""
+        """(stage, microseconds) of each visit that ended; one that was left at once was not visited."""
         lines = self.walked.lines
         if not len(lines):
             return lines[:, 1], lines[:, 4]

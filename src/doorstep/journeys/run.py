@@ -116,14 +116,16 @@ def open_all(
     rows = open_rows(running.connection, source, columns=columns, source_timezone=source_timezone, needs=needs)
     horizon = microseconds_of(until, "until", zone_of(timezone))
     last = rows.facts().last_time
-    if last is None and (horizon is None or traits is None):
+    if horizon is None:
+        horizon = last
+    if horizon is None or (last is None and traits is None):
         raise SourceError("no-rows", f"{rows.description} holds no event with a time and a name: nobody to place.")
     _refuse_impossible(running, journey, plan, rows)
     coded = isinstance(source, TraitStore) and traits is None and moves is None and not spelt
     units = [rows.identity(name) if coded else rows.identity_text(name) for name in journey.unit_columns]
     if not isinstance(source, Store):
         units = [rows.identity(name) for name in journey.unit_columns]
-    query = RowsQuery(rows, journey, plan, last if horizon is None else horizon, units)
+    query = RowsQuery(rows, journey, plan, horizon, units)
     names = [*dict.fromkeys(test.property for test in plan.tests), CREATED_AT]
     given = None
     mapped = dict(columns or {})
@@ -143,9 +145,10 @@ def open_all(
             f"the journey looks at the trait {plan.tests[0].property}, but no traits are given. "
             "Name a file of them with --traits, or traits= in Python.",
         )
+    moved = None
     if moves is not None:
-        moves = open_moves(running.connection, moves, journey.unit_columns, journey.positions, mapped)
-    return Opened(running, rows, query, plan, given, moves, coded)  # type: ignore[arg-type]
+        moved = open_moves(running.connection, moves, journey.unit_columns, journey.positions, mapped)
+    return Opened(running, rows, query, plan, given, moved, coded)
 
 
 def _spelt_out(relation: str, rows: EventRows, unit: str) -> str:

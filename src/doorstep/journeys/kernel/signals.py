@@ -132,7 +132,7 @@ def set_leaves(
         elif kind == AGE:
             holds = now >= age_from + first
         elif kind == DWELL:
-            holds = (last == ANY_STAGE or last == stage) and now >= entered + first  # noqa: PLR1714
+            holds = last in (ANY_STAGE, stage) and now >= entered + first
         else:
             holds = traits[first] != 0
         if truth[leaf] != holds:
