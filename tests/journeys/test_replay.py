@@ -13,6 +13,7 @@ import pyarrow.parquet
 import pytest
 
 import doorstep
+from doorstep.journeys import histories
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 CASES = [
@@ -142,14 +143,15 @@ def test_filters_may_look_at_traits_as_they_were_at_the_rows_time() -> None:
     assert transitions_of(doorstep.replay(journey, _frame(rows), traits=traits))["x"][0][3] == at(3_000_000)
 
 
-def test_a_memory_limit_changes_nothing(tmp_path: Path) -> None:
+def test_walking_in_parts_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Walked in many parts, the histories are the same."""
     rows = [_row(f"u{number % 97}", "ab"[number % 2], number // 3) for number in range(3_000)]
     path = tmp_path / "events.parquet"
     pyarrow.parquet.write_table(_frame(rows), path)
     traits = [{"account_id": f"u{number}", "created_at": 0} for number in range(120)]
     whole = doorstep.replay(JOURNEY, path, traits=traits)
-    parts = doorstep.replay(JOURNEY, path, traits=traits, memory=64_000)
+    monkeypatch.setattr(histories, "AT_ONCE", 60_000)
+    parts = doorstep.replay(JOURNEY, path, traits=traits)
     assert whole.transitions == parts.transitions
     assert whole.accounts == parts.accounts
     assert whole.accounts.num_rows == 120

@@ -121,7 +121,7 @@ def falling_back_leads_somewhere(journey: Journey) -> Iterator[Issue]:
 
 
 def stages_do_not_flap(journey: Journey) -> Iterator[Issue]:
-    """`flapping`: with `backward` and no `grace`, a single row enters a stage and its leaving a window leaves it."""
+    """`flapping-stage`: with `backward` and no `grace`, a single row enters a stage and its leaving a window leaves it."""
     if not journey.movement.backward:
         return
     for place in range(1, len(journey.stages)):
@@ -136,7 +136,7 @@ def stages_do_not_flap(journey: Journey) -> Iterator[Issue]:
                 f"{format_duration(min(short))}, and they fall back as soon as one row too many has left it."
             )
             mend = f"Give movement a grace, such as grace: {format_duration(max(1_000_000, min(short) // 7))}."
-            yield _issue("flapping", "note", f"stages[{place}].criteria", message, mend)
+            yield _issue("flapping-stage", "note", f"stages[{place}].criteria", message, mend)
 
 
 RULES: Final[tuple[Callable[[Journey], Iterator[Issue]], ...]] = (

@@ -131,7 +131,7 @@ def _walk(
 
 def scale_of(values: NDArray[np.float64]) -> int:
     """The power of ten by which all values, as the decimals that people write, become whole; `InexactError`."""
-    if np.isinf(values).any():
+    if (np.abs(values) >= 2**53).any():
         raise InexactError
     for digits in range(MOST_DIGITS + 1):
         scaled = np.rint(values * 10.0**digits)

@@ -39,6 +39,7 @@ class Opened:
     plan: JourneyPlan
     traits: Traits | None
     moves: str | None
+    notes: tuple[str, ...]
     coded: bool
     """Whether the accounts are named by a store's own numbers."""
 
@@ -87,7 +88,7 @@ def replay(
             query.until,
             facts.rows,
             rejected,
-            facts.notes,
+            (*facts.notes, *opened.notes),
             opened.rows.snapshot,
             units,
             walked,
@@ -148,7 +149,15 @@ def open_all(
     moved = None
     if moves is not None:
         moved = open_moves(running.connection, moves, journey.unit_columns, journey.positions, mapped)
-    return Opened(running, rows, query, plan, given, moved, coded)
+    return Opened(running, rows, query, plan, given, moved, _unset(plan, given), coded)
+
+
+def _unset(plan: JourneyPlan, given: Traits | None) -> tuple[str, ...]:
+    """What to say of traits that no column of the traits is: they are missing for every account."""
+    if given is None:
+        return ()
+    names = dict.fromkeys(test.property for test in plan.tests if not given.values[test.property])
+    return tuple(f"the traits have no column {name!r}, so that it is missing for every account." for name in names)
 
 
 def _spelt_out(relation: str, rows: EventRows, unit: str) -> str:
