@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ class Outcome:
     since: int
     high_water: int | None
     transitions: tuple[tuple[int, int, tuple[int, ...], int, str], ...]
+    due: int = field(compare=False, default=0)
 
 
 def lives_of(case: Mapping[str, Any]) -> dict[str, Account]:
@@ -84,7 +85,7 @@ def by_kernel(journey: Journey, lives: Mapping[str, Account], until: int) -> dic
     )
     found: dict[str, Outcome] = {}
     for number, unit in enumerate(lives):
-        born, stage, entered, high, _ = accounts[number].tolist()
+        born, stage, entered, high, due = accounts[number].tolist()
         if stage < 0:
             continue
         own = [line for line in lines.tolist() if line[0] == number]
@@ -92,7 +93,7 @@ def by_kernel(journey: Journey, lives: Mapping[str, Account], until: int) -> dic
             (old, new, tuple(range(old + 1, new)) if skips else (), time, "manual" if manual else "criteria")
             for _, old, new, skips, time, manual in own
         )
-        found[unit] = Outcome(born, stage, entered, None if high < 0 else high, transitions)
+        found[unit] = Outcome(born, stage, entered, None if high < 0 else high, transitions, due)
     return found
 
 

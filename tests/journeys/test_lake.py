@@ -29,9 +29,9 @@ def _event(number: int, account: str, hours: float) -> Arrival:
     return Arrival(f"e{number}", moment, "test", (Event("visit", moment, "u1", account_id=account),))
 
 
-def _traits(number: int, account: str, hours: float, **values: object) -> Arrival:
+def _traits(number: int, account: str, hours: float, **values: str) -> Arrival:
     moment = START + int(hours * HOUR)
-    return Arrival(f"t{number}", moment, "test", (Traits("account", account, moment, values, False),))
+    return Arrival(f"t{number}", moment, "test", (Traits("account", account, moment, dict(values), False),))
 
 
 def _moves(result: doorstep.JourneyResult) -> list[tuple[str, str, float]]:

@@ -121,7 +121,7 @@ def falling_back_leads_somewhere(journey: Journey) -> Iterator[Issue]:
 
 
 def stages_do_not_flap(journey: Journey) -> Iterator[Issue]:
-    """`flapping-stage`: with `backward` and no `grace`, a single row enters a stage and its leaving a window leaves it."""
+    """`flapping-stage`: with `backward` and no `grace`, one row enters a stage, and leaves it with its window."""
     if not journey.movement.backward:
         return
     for place in range(1, len(journey.stages)):
