@@ -32,7 +32,8 @@ def _compiled_for(sources: str) -> Walker:
 
 def _digest() -> str:
     """Of all that the entrance is made of: numba's cache notices what it closes over, not functions that it calls."""
-    files = [*sorted(Path(__file__).parent.glob("*.py")), Path(ordering.__file__)]
+    here = Path(__file__).parent
+    files = [*sorted(here.glob("*.py")), here.parent / "plan.py", here.parent / "account.py", Path(ordering.__file__)]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
