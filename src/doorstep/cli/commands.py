@@ -217,6 +217,10 @@ def check(
         from doorstep.funnels.data_check import check_against
 
     if means_journey(file):
+        if events or lake is not None:
+            terminal.say(
+                "A journey is checked by itself: the events are not looked at. A replay refuses what they cannot be."
+            )
         check_journey(file, as_json=as_json)
         return
     try:
