@@ -18,17 +18,19 @@ MAY_IMPORT = {
     "stitching": {"errors"},
     "engines": {"errors", "definitions", "matching", "rows", "stitching"},
     "funnels": {"errors", "definitions", "matching", "rows", "stitching", "engines"},
+    "journeys": {"errors", "definitions", "rows", "matching", "engines", "funnels"},
     "drift": {"errors", "definitions", "rows", "engines", "funnels"},
     "registry": {"errors", "definitions", "funnels"},
     "demo": {"errors"},
+    "lifecycles": set(),
     "ingest": {"errors", "rows"},
     "lake": {"errors", "rows", "ingest"},
     "server": {"errors", "ingest", "lake", "registry"},
     "frozen": {"errors", "funnels", "lake", "registry"},
     "identities": {"errors", "definitions", "rows", "stitching", "engines", "funnels", "lake"},
     "cli": {
-        *("errors", "definitions", "matching", "rows", "engines", "funnels", "drift", "registry", "demo"),
-        *("ingest", "lake", "server", "frozen", "identities"),
+        *("errors", "definitions", "matching", "rows", "engines", "funnels", "journeys", "drift", "registry"),
+        *("demo", "lifecycles", "ingest", "lake", "server", "frozen", "identities"),
     },
 }
 

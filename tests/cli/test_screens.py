@@ -13,6 +13,7 @@ import doorstep
 from doorstep.cli import report, screens
 from doorstep.cli.drawing import duration, number_of
 from doorstep.cli.terminal import visible
+from doorstep.definitions import load
 from doorstep.definitions.checklist import checklist
 from doorstep.funnels.examples import run_examples
 
@@ -75,7 +76,7 @@ def test_a_report_has_whole_numbers_and_whole_words_at_every_width(result: doors
 @pytest.mark.parametrize("width", WIDTHS)
 def test_rules_and_prose_have_room_to_be_read_at_every_width(width: int) -> None:
     """The meaning of a rule takes most of the line, also where the columns cannot stand side by side."""
-    funnel = doorstep.load(FUNNEL)
+    funnel = load(FUNNEL)
     rules = _drawn(screens.checked(funnel, "abc", checklist(funnel), []), width)
     assert max(map(len, rules.splitlines())) <= width
     assert len(rules.splitlines()) < 12 * len(checklist(funnel))
@@ -103,6 +104,6 @@ def test_short_times_and_single_things_read_well() -> None:
 def test_a_long_example_is_described_at_every_width() -> None:
     """Also one with branches, exclusions and long conditions."""
     path = Path(__file__).parents[2] / "examples" / "subscription.yaml"
-    funnel = doorstep.load(path)
+    funnel = load(path)
     for width in WIDTHS:
         assert max(map(len, _drawn(screens.described(funnel), width).splitlines())) <= width

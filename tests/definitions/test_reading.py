@@ -174,7 +174,7 @@ def test_a_journey_is_told_from_a_broken_funnel(tmp_path: Path) -> None:
     """One clear sentence, not a list of unknown keys."""
     with pytest.raises(DefinitionError) as caught:
         load(written(tmp_path, "\njourney: lifecycle\nstages: []\n"))
-    assert [issue.code for issue in caught.value.issues] == ["journey-unsupported"]
+    assert [issue.code for issue in caught.value.issues] == ["not-a-funnel"]
 
 
 def test_files_that_are_not_there_are_named_with_what_is(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import doorstep
+from doorstep.definitions import load
 from doorstep.engines import plain
 from doorstep.engines.duckdb import engine
 from doorstep.engines.query import needs_of
@@ -34,7 +35,7 @@ COLUMNS: dict[str, Any] = {
 
 
 def is_plain(path: Path) -> bool:
-    funnel = doorstep.load(DOCUMENT)
+    funnel = load(DOCUMENT)
     with engine() as running:
         return open_rows(running.connection, path, needs=needs_of(funnel, compile_plan(funnel), None)).plain is not None
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 import doorstep
+from doorstep.definitions import load
 from doorstep.errors import Issue, RunError
 from doorstep.funnels.data_check import check_against, literal_issues
 from doorstep.rows import Kind
@@ -34,14 +35,14 @@ def test_a_typed_column_beside_json_properties_is_typed_all_the_same(staff: list
     source = rows(["{}", None], staff)
     with pytest.raises(RunError, match="staff holds true and false"):
         doorstep.run(DOCUMENT, source)
-    assert [issue.code for issue in check_against(doorstep.load(DOCUMENT), source)] == ["impossible-literal"]
+    assert [issue.code for issue in check_against(load(DOCUMENT), source)] == ["impossible-literal"]
 
 
 def test_json_that_stands_in_for_a_column_may_hold_any_type() -> None:
     """Where the column is null, the text "false" may stand in the properties; then it counts."""
     source = rows(["{}", '{"staff": "false"}'], [True, None])
     assert [step.count for step in doorstep.run(DOCUMENT, source).steps] == [1]
-    assert check_against(doorstep.load(DOCUMENT), source) == ()
+    assert check_against(load(DOCUMENT), source) == ()
 
 
 def test_a_csv_column_that_is_filtered_and_broken_down_by_has_one_type(tmp_path: Path) -> None:
@@ -57,7 +58,7 @@ KINDS: dict[str, Kind] = {"n": "number", "i": "integer", "b": "boolean", "t": "t
 
 
 def _found(filters: dict[str, Any]) -> list[Issue]:
-    funnel = doorstep.load({"count_by": "user_id", "steps": [{"event": "a"}, {"event": "b", "filters": filters}]})
+    funnel = load({"count_by": "user_id", "steps": [{"event": "a"}, {"event": "b", "filters": filters}]})
     return list(literal_issues(funnel, KINDS))
 
 

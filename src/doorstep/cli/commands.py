@@ -71,7 +71,7 @@ def source_of(events: list[str] | None, lake: Path | None, snapshot: int | None)
 
 
 def memory_of(text: str | None) -> int | None:
-    """Bytes; RunError ``bad-memory``."""
+    """Bytes in a size such as 2GB; RunError ``bad-memory``."""
     if text is None:
         return None
     from pydantic import ByteSize, TypeAdapter, ValidationError
@@ -174,7 +174,7 @@ def run(
             before=before,
         )
         if attempts is not None:
-            _write(result.attempts, attempts)
+            write(result.attempts, attempts)
     if as_json:
         terminal.show_json(answer.to_dict())
     elif as_csv:
@@ -185,7 +185,8 @@ def run(
         terminal.say(f"{number_of(len(result.matched.attempts), 'attempt')} written to {attempts}")
 
 
-def _write(table: pa.Table, path: Path) -> None:
+def write(table: pa.Table, path: Path) -> None:
+    """Writes a table as the file's ending says."""
     from pyarrow import csv, parquet
 
     try:
@@ -255,11 +256,19 @@ def check(
     """Find errors, say every rule that is declared or defaulted, and point at what looks wrong."""
     with at_once():
         from doorstep.cli import screens
+        from doorstep.cli.journey_documents import check_journey, means_journey
         from doorstep.definitions.checklist import checklist
         from doorstep.definitions.identity import definition_hash, text_hash
         from doorstep.definitions.lint import lint
         from doorstep.funnels.data_check import check_against
 
+    if means_journey(file):
+        if events or lake is not None:
+            terminal.say(
+                "A journey is checked by itself: the events are not looked at. A replay refuses what they cannot be."
+            )
+        check_journey(file, as_json=as_json)
+        return
     try:
         funnel, placed = located(file, data)
     except DefinitionError as error:
@@ -307,6 +316,11 @@ def describe(
 ) -> None:
     """Say a definition in plain words and as a table."""
     with at_once():
+        from doorstep.cli.journey_documents import describe_journey, means_journey
+    if means_journey(file):
+        describe_journey(file, as_json=as_json)
+        return
+    with at_once():
         from doorstep.cli import screens
         from doorstep.definitions.identity import canonical, definition_hash
         from doorstep.definitions.prose import as_markdown
@@ -333,10 +347,11 @@ def test(file: File, data: Data = DATA, as_json: AsJson = False) -> None:
     """Run a definition's own examples."""
     with at_once():
         from doorstep.cli import screens
-        from doorstep.funnels.examples import run_examples
+        from doorstep.cli.journey_documents import means_journey
+        from doorstep.definitions.reading import load_journey
+        from doorstep.journeys.examples import run_examples
 
-    funnel = definition(file, data)
-    results = run_examples(funnel)
+    results = run_examples(load_journey(file) if means_journey(file) else definition(file, data))
     ok = all(one.passed for one in results)
     if as_json:
         listed = [{"name": one.name, "passed": one.passed, "failures": list(one.failures)} for one in results]
@@ -350,11 +365,14 @@ def test(file: File, data: Data = DATA, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def schema(as_json: AsJson = False) -> None:
-    """Print the JSON Schema of funnel documents, for editors (always JSON)."""
-    from doorstep.definitions.schema import json_schema
+def schema(
+    journey: Annotated[bool, typer.Option("--journey", help="Of journeys, in place of funnels.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print the JSON Schema of funnel documents, or of journeys, for editors (always JSON)."""
+    from doorstep.definitions.schema import journey_schema, json_schema
 
-    terminal.show_json(json_schema())
+    terminal.show_json(journey_schema() if journey else json_schema())
 
 
 @app.command()

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-import pyarrow as pa
 import typer
 from rich.table import Table
 from rich.text import Text
@@ -33,6 +32,8 @@ from doorstep.cli.published import DATA, By, Data, definition, opened, who
 from doorstep.errors import RunError
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from doorstep.funnels.people import Outcome
     from doorstep.funnels.result import FunnelResult
     from doorstep.registry import SavedSegment
@@ -166,6 +167,8 @@ def _chosen(
 
 
 def _first(batches: Iterable[pa.RecordBatch], limit: int) -> pa.Table:
+    import pyarrow as pa
+
     some: list[pa.RecordBatch] = []
     for batch in batches:
         some.append(batch.slice(0, limit - sum(one.num_rows for one in some)))
@@ -215,7 +218,7 @@ def _save(name: str, chosen: _Chosen, data: Path, by: str) -> SavedSegment:
 
     def units() -> Iterator[list[str]]:
         for batch in chosen.batches():
-            yield batch.column("unit").cast(pa.string()).to_pylist()
+            yield batch.column("unit").cast("string").to_pylist()
 
     with opened(data, create=True) as registry:
         return registry.segments.save(

@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 from doorstep.definitions.document import Path
 from doorstep.definitions.filters import Filters, Operators
 from doorstep.definitions.funnel import ExampleEvent, Funnel
+from doorstep.definitions.journey import ExampleTraits
 from doorstep.definitions.quoting import cut, quoted
 from doorstep.definitions.rules.violation import Violation
 from doorstep.errors import nearest
@@ -20,6 +21,7 @@ OWN: Final = {
     "window": "bad-window",
     "event": "bad-event",
     "step_id": "bad-step-id",
+    "stage_id": "bad-stage-id",
     "expression": "bad-expression",
     "literal": "bad-literal",
     "empty": "empty-test",
@@ -81,11 +83,32 @@ TAKES: Final = {
     "attempts": "a list of mappings such as {reached: 2, status: completed}",
     "reached": "a whole number",
     "counted": "a whole number",
+    "stages": "a list of 1 to 200 stages, each a mapping such as {id: activated, criteria: {did: project_created}}",
+    "criteria": "a mapping such as {count: {event: login, at_least: 3, in_last: 7d}}",
+    "did": "an event's name, a list of names, or a mapping such as {event: login, in_last: 7d}",
+    "did_not": "an event's name, a list of names, or a mapping such as {event: login, in_last: 7d}",
+    "count": "a mapping such as {event: login, at_least: 3, in_last: 7d}",
+    "sum": "a mapping such as {event: paid, property: amount, at_least: 100}",
+    "distinct": "a mapping such as {property: user_id, at_least: 3}",
+    "feature": "a feature's name, or a mapping such as {name: reports, in_last: 7d}",
+    "features": "a mapping",
+    "trait": "filters on traits, such as {plan: pro}",
+    "movement": "a mapping such as {backward: true, grace: 3d}",
+    "backward": "true or false",
+    "skip": "true or false",
+    "traits": "a list of mappings such as {at: 1d, plan: pro}",
+    "moves": "a list of mappings such as {at: 1d, to: activated}",
+    "transitions": "a list of mappings such as {to: activated, at: 1d}",
+    "at_least": "a number",
+    "at_most": "a number",
+    "exactly": "a number",
 }
 """Key → what may stand behind it, for values of a wrong type. A key that is not here takes a text."""
 
 
-def complaints(errors: Iterable[ErrorDetails], value: Mapping[str, object]) -> tuple[Violation, ...]:
+def complaints(
+    errors: Iterable[ErrorDetails], value: Mapping[str, object], root: type[BaseModel] = Funnel
+) -> tuple[Violation, ...]:
     """What is wrong with ``value``, once a place: of a union's many complaints the one that says most is kept."""
     found = [(settle(error["loc"], value, missing=error["type"] == "missing"), error) for error in errors]
     holders = {path[:length] for path, _ in found for length in range(len(path))}
@@ -93,7 +116,7 @@ def complaints(errors: Iterable[ErrorDetails], value: Mapping[str, object]) -> t
     for path, error in found:
         if path not in holders:
             places.setdefault(path, []).append(error)
-    told = [_violation(path, _most_telling(several)) for path, several in places.items()]
+    told = [_violation(path, _most_telling(several), root) for path, several in places.items()]
     renamed = {(one.path[:-1], one.suggestion) for one in told if one.code == "unknown-key"}
     return tuple(
         one
@@ -116,16 +139,16 @@ def settle(loc: Iterable[str | int], value: object, *, missing: bool = False) ->
     return (*path, *last)
 
 
-def known_keys(path: Path) -> list[str]:
+def known_keys(path: Path, root: type[BaseModel] = Funnel) -> list[str]:
     """The keys that may stand in the mapping at ``path``; empty where any key may."""
-    models = _models_at(path)
-    if Filters in models or ExampleEvent in models:
+    models = _models_at(path, root)
+    if Filters in models or ExampleEvent in models or ExampleTraits in models:
         return []
     return sorted({field.alias or name for model in models for name, field in model.model_fields.items()})
 
 
-def _models_at(path: Path) -> set[type[BaseModel]]:
-    models: set[type[BaseModel]] = {Funnel}
+def _models_at(path: Path, root: type[BaseModel]) -> set[type[BaseModel]]:
+    models: set[type[BaseModel]] = {root}
     for part in path:
         if isinstance(part, int):
             continue
@@ -153,7 +176,7 @@ def _most_telling(errors: list[ErrorDetails]) -> ErrorDetails:
     return min(errors, key=lambda error: (error["type"] not in OWN, error["type"] not in CODES))
 
 
-def _violation(path: Path, error: ErrorDetails) -> Violation:
+def _violation(path: Path, error: ErrorDetails, root: type[BaseModel]) -> Violation:
     kind = error["type"]
     code = CODES.get(kind, "wrong-type")
     if kind in OWN:
@@ -161,11 +184,11 @@ def _violation(path: Path, error: ErrorDetails) -> Violation:
     name, given = _name(path), quoted(error["input"])
     match code:
         case "unknown-key":
-            return _unknown_key(path)
+            return _unknown_key(path, root)
         case "missing-key" if isinstance(path[-1], int):
             return Violation("wrong-type", f"`{name}` takes {_takes(name)}.", path[:-1])
         case "missing-key":
-            return Violation(code, f"`{path[-1]}` is missing from {_holder(path[:-1])}.", path, _give(path))
+            return Violation(code, f"`{path[-1]}` is missing from {_holder(path[:-1], root)}.", path, _give(path))
         case "bad-choice":
             choices = str(error.get("ctx", {}).get("expected", "")).replace("'", "")
             near = nearest(str(error["input"]), choices.replace(" or ", ", ").split(", "))
@@ -173,7 +196,7 @@ def _violation(path: Path, error: ErrorDetails) -> Violation:
             return Violation(code, f"{given} is not a choice for `{name}`.", path, offer)
         case "bad-name":
             rule = "Use lower-case letters, digits, `-` and `_`, at most 100, beginning with a letter or a digit."
-            return Violation(code, f"{given} cannot name a funnel.", path, rule)
+            return Violation(code, f"{given} cannot name {_holder((), root)}.", path, rule)
         case "empty-text":
             return Violation(code, f"`{name}` holds an empty text.", path, f"Write {_takes(name)}.")
         case "empty-list":
@@ -181,12 +204,14 @@ def _violation(path: Path, error: ErrorDetails) -> Violation:
         case "bad-number":
             return Violation(code, f"`{name}` cannot be negative.", path)
         case _:
-            was = describe_value(error["input"])
+            was, takes = describe_value(error["input"]), _takes(name)
+            if root is not Funnel and not {"filters", "trait", "exclude"} & set(path):
+                takes = takes.replace("filters", "criteria")
             if isinstance(path[-1], int):
-                return Violation("wrong-type", f"`{name}` takes {_takes(name)}; this one is {was}.", path)
-            listed = isinstance(error["input"], dict) and _takes(name).startswith("a list")
+                return Violation("wrong-type", f"`{name}` takes {takes}; this one is {was}.", path)
+            listed = isinstance(error["input"], dict) and takes.startswith("a list")
             mend = "Put a dash before it, or brackets around it." if listed else None
-            return Violation("wrong-type", f"`{name}` takes {_takes(name)}, not {was}.", path, mend)
+            return Violation("wrong-type", f"`{name}` takes {takes}, not {was}.", path, mend)
 
 
 def _in_own_words(code: str, path: Path, error: ErrorDetails) -> Violation:
@@ -197,14 +222,14 @@ def _in_own_words(code: str, path: Path, error: ErrorDetails) -> Violation:
     return Violation(code, _sentence(message), path, _nearer(error) or mend or None)
 
 
-def _unknown_key(path: Path) -> Violation:
-    key, known = str(path[-1]), known_keys(path[:-1])
-    if path[:-1] == ():
+def _unknown_key(path: Path, root: type[BaseModel]) -> Violation:
+    key, known = str(path[-1]), known_keys(path[:-1], root)
+    if path[:-1] == () and root is Funnel:
         known = sorted({*known, "optional_between"})
     near = nearest(key, known)
     mend = f"Did you mean `{near}`?" if near else f"The keys here are {', '.join(known)}." if known else None
     what = "an operator for" if "starts_with" in known else "a key of"
-    message = f"`{cut(key)}` is not {what} {_holder(path[:-1])}."
+    message = f"`{cut(key)}` is not {what} {_holder(path[:-1], root)}."
     return Violation("unknown-key", message, path, mend, on_key=True)
 
 
@@ -213,12 +238,14 @@ def _name(path: Path) -> str:
     return next((part for part in reversed(path) if isinstance(part, str)), "the document")
 
 
-def _holder(path: Path) -> str:
+def _holder(path: Path, root: type[BaseModel] = Funnel) -> str:
     """What the mapping at ``path`` is."""
     if not path:
-        return "a funnel"
+        return "a funnel" if root is Funnel else "a journey"
     key = _name(path)
-    return {"steps": "a step", "any_of": "an alternative", "exclude": "an exclusion"}.get(key, f"`{cut(key)}`")
+    return {"steps": "a step", "stages": "a stage", "any_of": "an alternative", "exclude": "an exclusion"}.get(
+        key, f"`{cut(key)}`"
+    )
 
 
 def _give(path: Path) -> str | None:
@@ -226,6 +253,8 @@ def _give(path: Path) -> str | None:
     return {
         "count_by": "Say what is counted, such as count_by: user_id.",
         "steps": "List the steps under `steps`.",
+        "stages": "List the stages under `stages`, the lowest first.",
+        "property": "Name the property, such as property: amount.",
         "known": "Name the column of users who are known, such as known: user_id.",
         "anonymous": "Name the column of devices or visitors, such as anonymous: anonymous_id.",
     }.get(key)

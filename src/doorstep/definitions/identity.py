@@ -13,19 +13,38 @@ from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 from doorstep.definitions.conditions import All, AnyOf, Condition, Not, Scalar, Test
+from doorstep.definitions.criteria import (
+    Aged,
+    Bounds,
+    Count,
+    Criterion,
+    Distinct,
+    Every,
+    Nor,
+    Rows,
+    Some,
+    Stayed,
+    Sum,
+    Trait,
+    Used,
+    criterion_of,
+)
 from doorstep.definitions.funnel import Alternative, ExcludeBetween, Funnel, Reentry, Selector, SessionOf, Step, SubStep
+from doorstep.definitions.journey import Journey
 from doorstep.definitions.windows import Window
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 
-def definition_hash(funnel: Funnel) -> str:
+def definition_hash(funnel: Funnel | Journey) -> str:
     """SHA-256, in hex, of the canonical form: equal when no count can differ by how the definition is written."""
     return _sha256(canonical(funnel))
 
 
-def text_hash(funnel: Funnel) -> str:
+def text_hash(funnel: Funnel | Journey) -> str:
     """SHA-256, in hex, of the words about a definition: slug, title, owner, tags, ids, names, examples."""
+    if isinstance(funnel, Journey):
+        return _sha256(journey_words(funnel))
     return _sha256(
         {
             "funnel": funnel.funnel,
@@ -41,8 +60,10 @@ def text_hash(funnel: Funnel) -> str:
     )
 
 
-def canonical(funnel: Funnel) -> dict[str, Json]:
+def canonical(funnel: Funnel | Journey) -> dict[str, Json]:
     """The definition as JSON data, one form for all its spellings; times are microseconds, steps are 0-based."""
+    if isinstance(funnel, Journey):
+        return _canonical_journey(funnel)
     return {
         "semantics": funnel.semantics,
         "count_by": _unit(funnel),
@@ -173,6 +194,67 @@ def _as_set(parts: Iterable[Json]) -> list[Json]:
     """Sorted, each once; by their JSON, so that ``true``, ``1`` and ``"1"`` stay three."""
     distinct = {_json(part): part for part in parts}
     return [distinct[text] for text in sorted(distinct)]
+
+
+def journey_words(journey: Journey) -> dict[str, Json]:
+    """What is said about a journey: everything but what can move an account, stages' ids and names among it."""
+    left_out = {"count_by", "exclude", "movement", "features", "semantics"}
+    words: dict[str, Json] = journey.model_dump(mode="json", exclude=left_out, exclude_defaults=True)
+    words["stages"] = [
+        stage.model_dump(mode="json", exclude={"criteria", "rank"}, exclude_defaults=True) for stage in journey.stages
+    ]
+    return words
+
+
+def _canonical_journey(journey: Journey) -> dict[str, Json]:
+    """Stages are named by position; criteria are trees without short forms, features written out where they count."""
+    return {
+        "semantics": journey.semantics,
+        "count_by": list(journey.count_by),
+        "exclude": _as_set(_selector(one) for one in journey.exclude),
+        "movement": {
+            "backward": journey.movement.backward,
+            "skip": journey.movement.skip,
+            "grace": journey.movement.grace if journey.movement.backward else 0,
+        },
+        "stages": [
+            {"criteria": _criterion(criterion_of(journey, place)), "ranked": stage.rank is None}
+            for place, stage in enumerate(journey.stages)
+        ],
+    }
+
+
+def _criterion(of: Criterion) -> Json:
+    match of:
+        case Count():
+            return {"count": [_rows(of.rows), of.within, _bounds(of.bounds)]}
+        case Sum() | Distinct():
+            kind = "sum" if isinstance(of, Sum) else "distinct"
+            return {kind: [_rows(of.rows), of.property, of.within, _bounds(of.bounds)]}
+        case Used():
+            return {"features": [_as_set(_rows(rows) for _, rows in of.catalogue), of.within, _bounds(of.bounds)]}
+        case Aged():
+            return {"account_age": of.least}
+        case Stayed():
+            return {"time_in_stage": [of.least, of.stage]}
+        case Trait():
+            return {"trait": _condition(of.condition)}
+        case Nor(Nor(inner)):
+            return _criterion(inner)
+        case Nor():
+            return {"not": _criterion(of.of)}
+        case Every() | Some():
+            group = "all" if isinstance(of, Every) else "any"
+            parts = _as_set(part for one in of.of for part in _flat(_criterion(one), group))
+            return parts[0] if len(parts) == 1 else {group: parts}
+
+
+def _rows(rows: Rows) -> Json:
+    return {"event": list(rows.events), "filters": _condition(rows.condition)}
+
+
+def _bounds(bounds: Bounds) -> Json:
+    return [None if one is None else str(one) for one in (bounds.low, bounds.high)]
 
 
 def _alternative_words(alternative: Alternative) -> Json:

@@ -12,6 +12,8 @@ from pydantic import ValidationError
 from doorstep.definitions.complaints import complaints, describe_value, settle
 from doorstep.definitions.document import MOST_BYTES, Document, Path, decode, from_mapping, parse, spell
 from doorstep.definitions.funnel import Funnel
+from doorstep.definitions.journey import Journey
+from doorstep.definitions.journey_rules import broken_journey_rules
 from doorstep.definitions.json_text import parse_json
 from doorstep.definitions.rules import Violation, broken_rules
 from doorstep.definitions.salvage import beside_the_faults
@@ -58,13 +60,89 @@ class Placed:
 
 def load_placed(source: FilePath | str | Mapping[str, object], *, name: str | None = None) -> Placed:
     """As `load`, with the places of all parts."""
+    return _read(*_opened(source, name))
+
+
+def _opened(source: FilePath | str | Mapping[str, object], name: str | None) -> tuple[Document, str]:
+    """The document, and what to call what it defines where it does not say."""
     if isinstance(source, Mapping):
-        return _read(from_mapping(source, ""), name or "funnel")
+        return from_mapping(source, ""), name or "funnel"
     if not isinstance(source, str | FilePath):
         message = f"A definition cannot be read from a {type(source).__name__}."
         raise _unreadable("unknown-definition", message, "Give a path, or a mapping of the document's keys.")
     path = FilePath(source)
-    return _read(_document(text_of(path), str(path)), name or path.stem)
+    return _document(text_of(path), str(path)), name or path.stem
+
+
+def load_any(source: FilePath | str | Mapping[str, object], *, name: str | None = None) -> Funnel | Journey:
+    """The funnel or the journey that a YAML or JSON file, or a mapping of the same keys, defines: a document with the
+    key ``journey`` is one, every other a funnel. Otherwise as `load`.
+    """
+    document, called = _opened(source, name)
+    return _read_journey(document).journey if _is_journey(document) else _read(document, called).funnel
+
+
+def load_journey(source: FilePath | str | Mapping[str, object]) -> Journey:
+    """As `load_any`, of a journey; DefinitionError ``not-a-journey`` for a funnel."""
+    return load_placed_journey(source).journey
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedJourney:
+    """A journey beside the document that defines it."""
+
+    journey: Journey
+    _document: Document
+
+    def located(self, issues: Iterable[Issue]) -> tuple[Issue, ...]:
+        """The issues with their places in the file."""
+        return tuple(
+            issue
+            if issue.position or not issue.path
+            else replace(issue, position=self._document.position(settle(parse(issue.path), self._document.value)))
+            for issue in issues
+        )
+
+
+def load_placed_journey(source: FilePath | str | Mapping[str, object]) -> PlacedJourney:
+    """As `load_journey`, with the places of all parts."""
+    document, _ = _opened(source, None)
+    if not _is_journey(document):
+        message = "This document defines a funnel, where a journey is meant."
+        raise _unreadable("not-a-journey", message, "A journey has the keys `journey` and `stages`.")
+    return _read_journey(document)
+
+
+def is_journey(source: FilePath | str | Mapping[str, object]) -> bool:
+    """Whether a document is one of a journey. DefinitionError when it cannot be read at all."""
+    return _is_journey(_opened(source, None)[0])
+
+
+def _is_journey(document: Document) -> bool:
+    return "journey" in document.value and "funnel" not in document.value
+
+
+def _read_journey(document: Document) -> PlacedJourney:
+    _stop_at_other_semantics(document)
+    value = document.value
+    try:
+        journey = Journey.model_validate(value)
+        violations = broken_journey_rules(journey)
+    except ValidationError as error:
+        journey, violations = None, complaints(error.errors(include_url=False), value, Journey)
+    taken = {issue.position or issue.path for issue in document.issues}
+    found = [_issue(document, _settled(one.path, value), one) for one in violations]
+    issues = [*document.issues, *(issue for issue in found if (issue.position or issue.path) not in taken)]
+    if journey is None or issues:
+        raise DefinitionError(_in_order(document, issues))
+    return PlacedJourney(journey, document)
+
+
+def _settled(path: Path, value: Mapping[str, object]) -> Path:
+    """The path as the document writes it; a missing key keeps its name."""
+    place = settle(path, value)
+    absent = isinstance(path[-1], str) and (not place or place[-1] != path[-1])
+    return (*place, path[-1]) if absent else place
 
 
 def load_text(text: str, *, file: str, name: str) -> Funnel:
@@ -155,11 +233,15 @@ def _nearest_file(path: FilePath) -> str | None:
 
 def _stop_at_other_languages(document: Document) -> None:
     """A journey, or another version of the semantics: nothing else that could be said about it would be right."""
-    value = document.value
-    if "journey" in value and "funnel" not in value:
-        message = "This is a journey; this version of Doorstep reads funnels only."
-        raise DefinitionError([_issue(document, ("journey",), Violation("journey-unsupported", message, ("journey",)))])
-    version = value.get("semantics", SEMANTICS)
+    if _is_journey(document):
+        message = "This document defines a journey, where a funnel is meant."
+        mend = "Journeys are replayed: `doorstep journey replay`, or doorstep.replay in Python."
+        raise DefinitionError([_issue(document, ("journey",), Violation("not-a-funnel", message, ("journey",), mend))])
+    _stop_at_other_semantics(document)
+
+
+def _stop_at_other_semantics(document: Document) -> None:
+    version = document.value.get("semantics", SEMANTICS)
     if type(version) is not int or version != SEMANTICS:
         message = f"`semantics` is {describe_value(version)}; this version of Doorstep knows semantics 1."
         mend = "Write semantics: 1, or use a version of Doorstep that knows this one."
@@ -180,4 +262,17 @@ def _issue(document: Document, path: Path, violation: Violation) -> Issue:
     return Issue(violation.code, "error", violation.message, position, spell(path), violation.suggestion)
 
 
-__all__ = ["ENDINGS", "Placed", "load", "load_placed", "load_text", "read", "text_of"]
+__all__ = [
+    "ENDINGS",
+    "Placed",
+    "PlacedJourney",
+    "is_journey",
+    "load",
+    "load_any",
+    "load_journey",
+    "load_placed",
+    "load_placed_journey",
+    "load_text",
+    "read",
+    "text_of",
+]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Final, cast
 
 from doorstep.definitions.funnel import Funnel
+from doorstep.definitions.journey import Journey
 from doorstep.definitions.shorthand import OPTIONAL_BETWEEN
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -27,6 +28,12 @@ def json_schema() -> dict[str, Any]:
     }
     schema["required"] = [key for key in schema["required"] if key != "funnel"]
     return {"$schema": DIALECT, "title": "Doorstep funnel", **{key: schema[key] for key in schema if key != "title"}}
+
+
+def journey_schema() -> dict[str, Any]:
+    """The schema (JSON Schema draft 2020-12) of a journey document, in YAML or JSON."""
+    schema = cast("dict[str, Any]", _tidy(Journey.model_json_schema()))
+    return {"$schema": DIALECT, "title": "Doorstep journey", **{key: schema[key] for key in schema if key != "title"}}
 
 
 def _optional_between(step: dict[str, Any], between: dict[str, Any]) -> dict[str, Any]:
@@ -58,4 +65,4 @@ def _tidy(part: object) -> object:
     }
 
 
-__all__ = ["json_schema"]
+__all__ = ["journey_schema", "json_schema"]

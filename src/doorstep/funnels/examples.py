@@ -46,17 +46,17 @@ def run_examples(funnel: Funnel) -> tuple[ExampleResult, ...]:
 
 def _run(funnel: Funnel, plan: Plan, example: Example, path: str) -> ExampleResult:
     events = [
-        UnitEvent(_time(event.at, START, f"{path}.events[{number}].at"), event.event, event.properties)
+        UnitEvent(moment(event.at, START, f"{path}.events[{number}].at"), event.event, event.properties)
         for number, event in enumerate(example.events)
     ]
     first = min(event.time for event in events)
     last = max(event.time for event in events)
-    as_of = last if example.as_of is None else _time(example.as_of, START, f"{path}.as_of")
+    as_of = last if example.as_of is None else moment(example.as_of, START, f"{path}.as_of")
     found = walk_events(funnel, plan, of_first_unit(funnel, events, as_of), Bounds(as_of=as_of))
     return ExampleResult(example.name, tuple(_failures(funnel, example, found, first, path)))
 
 
-def _time(text: str, start: int, path: str) -> int:
+def moment(text: str, start: int, path: str) -> int:
     """An offset from ``start``, or an ISO time (naive ones in UTC)."""
     try:
         return start + parse_duration(text)
@@ -108,7 +108,7 @@ def _compare(
     for step, text in (wanted.at or {}).items():
         if step not in funnel.positions:
             yield f"{which}expected step {step}, which the funnel does not have"
-        elif times.get(step) != (at := _time(text, first, f"{path}.at.{step}")):
+        elif times.get(step) != (at := moment(text, first, f"{path}.at.{step}")):
             got = "not reached" if step not in times else instant(times[step])
             yield f"{which}expected step {step} at {instant(at)}, got {got}"
 

@@ -27,6 +27,7 @@ from doorstep.lake.place import Place, find, make
 from doorstep.lake.reading import open_at
 from doorstep.lake.settling import Settled, settle_all
 from doorstep.lake.steps import Told
+from doorstep.lake.traits import history
 from doorstep.lake.trial import Trial
 from doorstep.rows import EventRows, Needs
 from doorstep.rows.times import check_timezone
@@ -217,6 +218,12 @@ class Lake:
         """The latest events, as a run wants them."""
         return open_at(connection, self.place, None, needs)
 
+    def open_traits(
+        self, connection: duckdb.DuckDBPyConnection, unit: tuple[str, ...], names: Sequence[str]
+    ) -> str | None:
+        """The history of the unit's traits, over a connection that ran `open_rows` (see `traits.history`)."""
+        return history(connection, unit, names)
+
     @contextmanager
     def _writing(self, wait: float) -> Iterator[duckdb.DuckDBPyConnection]:
         """The connection that writes, alone. `Busy` when another process writes for longer than ``wait`` seconds."""
@@ -249,3 +256,9 @@ class LakeAt:
                 "snapshot-gone", f"{self.snapshot} is no snapshot. `doorstep lake show` lists those there are."
             )
         return open_at(connection, self.lake.place, self.snapshot, needs)
+
+    def open_traits(
+        self, connection: duckdb.DuckDBPyConnection, unit: tuple[str, ...], names: Sequence[str]
+    ) -> str | None:
+        """As `Lake.open_traits`, of the snapshot."""
+        return history(connection, unit, names)

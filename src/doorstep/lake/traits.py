@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import duckdb
@@ -46,6 +46,31 @@ def beside(
     joins = " ".join(_join(trait, column, unit) for trait, column in columns.items())
     selects = ", ".join(f"{column}.value AS {column}" for column in columns.values())
     return f"(SELECT e.*, {selects} FROM {events} AS e {joins})", values
+
+
+def history(connection: duckdb.DuckDBPyConnection, unit: tuple[str, ...], names: Sequence[str]) -> str | None:
+    """Every value that the traits ``names`` of the unit were given, over an attached lake: ``u0`` (VARCHAR, the number
+    of the id), ``t``, ``seq`` (later arrivals are greater), and the values as JSON in ``c0``…; None where the unit has
+    no traits.
+    """
+    if len(unit) != 1 or unit[0] not in HOLDERS:
+        return None
+    looked = {path[0]: None for name in names for path in paths(name)}
+    columns = ", ".join(f"{_value_at(name)} AS c{number}" for number, name in enumerate(names))
+    return (
+        f"(SELECT CAST(id AS VARCHAR) AS u0, time AS t, row_number() OVER (ORDER BY received_at, seq) AS seq"
+        f"{', ' if columns else ''}{columns} FROM (SELECT * FROM lake.traits WHERE holder = {HOLDERS[unit[0]]}"
+        f" AND list_contains({quoting.texts(looked)}::VARCHAR[], name) QUALIFY NOT once OR"
+        " row_number() OVER (PARTITION BY id, name ORDER BY time, received_at, seq) = 1))"
+    )
+
+
+def _value_at(name: str) -> str:
+    json = "TRY_CAST(value AS JSON)"
+    cases = " ".join(
+        f"WHEN {quoting.text(path[0])} THEN {json_at(json, path[1:]) if path[1:] else json}" for path in paths(name)
+    )
+    return f"CASE name {cases} END"
 
 
 def _places(name: str, known: Iterable[str], columns: dict[str, str]) -> Iterable[Value]:

@@ -1,0 +1,1 @@
+"""Journeys: each account in one stage, at every instant (semantics 10)."""
