@@ -13,6 +13,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -88,19 +90,61 @@ CONTESTANTS: dict[str, Callable[[int], Callable[[], list[int]]]] = {
 SAME_QUESTION = tuple(CONTESTANTS)[:2]
 
 
-def _child(name: str, rows: int, repeats: int) -> None:
+def _child(name: str, rows: int) -> None:
+    """Prints the counts; then, for each line it is sent, the seconds that one more run took, and its CPU seconds."""
     ask = CONTESTANTS[name](rows)
-    print(*ask())
-    for _ in range(repeats):
-        start = time.perf_counter()
+    print(*ask(), flush=True)
+    for _ in sys.stdin:
+        start, spent = time.perf_counter(), time.process_time()
         ask()
-        print(time.perf_counter() - start)
+        print(time.perf_counter() - start, time.process_time() - spent, flush=True)
 
 
-def _measure(name: str, rows: int, repeats: int) -> tuple[list[int], float]:
-    command = [sys.executable, "-m", "benchmarks.lake", "--child", name, "--rows", str(rows), "--repeats", str(repeats)]
-    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip().splitlines()
-    return [int(count) for count in lines[0].split()], statistics.median(map(float, lines[1:]))
+@dataclass
+class Contest:
+    """What one contestant took, in seconds; the n-th figures of all contestants were taken one after another."""
+
+    counts: list[int]
+    warm: list[float]
+    cpu: list[float]
+
+
+def _measure(rows: int, repeats: int) -> dict[str, Contest]:
+    """Turn by turn, so that what else the machine does falls on all alike; each in a process of its own."""
+    with ExitStack() as stack:
+        running = {
+            name: stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-m", "benchmarks.lake", "--child", name, "--rows", str(rows)],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                    bufsize=1,
+                )
+            )
+            for name in CONTESTANTS
+        }
+        found = {name: Contest(list(map(int, _line(child).split())), [], []) for name, child in running.items()}
+        for _ in range(repeats):
+            for name, child in running.items():
+                assert child.stdin is not None
+                print(file=child.stdin)
+                warm, cpu = map(float, _line(child).split())
+                found[name].warm.append(warm)
+                found[name].cpu.append(cpu)
+        for child in running.values():
+            child.communicate()
+    return found
+
+
+def _line(child: subprocess.Popen[str]) -> str:
+    assert child.stdout is not None
+    return child.stdout.readline()
+
+
+def _ratio(ours: list[float], base: list[float]) -> str:
+    """The middle one of the turns' ratios."""
+    return f"{statistics.median(one / other for one, other in zip(ours, base, strict=True)):.2f}"
 
 
 def _imports(rows: int) -> tuple[float, float]:
@@ -129,26 +173,40 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.lake")
     parser.add_argument("--rows", type=int, default=20_000_000)
     parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--no-import", action="store_true", help="leave the imports out")
     parser.add_argument("--child", choices=CONTESTANTS)
     given = parser.parse_args()
     if given.child:
-        _child(given.child, given.rows, given.repeats)
+        _child(given.child, given.rows)
         return 0
     console = Console(width=None if sys.stdout.isatty() else 140)
-    found = {name: _measure(name, given.rows, given.repeats) for name in CONTESTANTS}
-    base = found[SAME_QUESTION[0]][1]
-    table = Table(title=f"{given.rows:,} rows stored, {len(STEPS)} steps; warm seconds, and times ClickHouse")
-    for column in ("", "warm", "ratio", "counts"):
+    found = _measure(given.rows, given.repeats)
+    base = found[SAME_QUESTION[0]]
+    table = Table(title=f"{given.rows:,} rows stored, {len(STEPS)} steps; seconds, and times ClickHouse")
+    for column in ("", "warm", "ratio", "of the processors", "ratio", "counts"):
         table.add_column(column, justify="left" if column in ("", "counts") else "right")
-    for name, (counts, warm) in found.items():
-        table.add_row(name, f"{warm:.3f}", f"{warm / base:.2f}", " ".join(f"{count:,}" for count in counts))
+    for name, one in found.items():
+        table.add_row(
+            name,
+            f"{statistics.median(one.warm):.3f}",
+            _ratio(one.warm, base.warm),
+            f"{statistics.median(one.cpu):.3f}",
+            _ratio(one.cpu, base.cpu),
+            " ".join(f"{count:,}" for count in one.counts),
+        )
     console.print(table)
+    if given.no_import:
+        return _agreement(console, found)
     imported, copied = _imports(given.rows)
     rate = given.rows / imported
     console.print(
         f"import {imported:.1f} s ({rate:,.0f} rows/s), {imported / copied:.1f} times DuckDB COPY ({copied:.1f} s)"
     )
-    agree = len({tuple(found[name][0]) for name in SAME_QUESTION}) == 1
+    return _agreement(console, found)
+
+
+def _agreement(console: Console, found: dict[str, Contest]) -> int:
+    agree = len({tuple(found[name].counts) for name in SAME_QUESTION}) == 1
     console.print("counts agree" if agree else "COUNTS DIFFER between contestants of the same question")
     return 0 if agree else 1
 

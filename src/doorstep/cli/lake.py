@@ -120,6 +120,7 @@ def show(lake: Directory, as_json: AsJson = False) -> None:
     terminal.show(
         f"snapshots  {facts.snapshots:,}: {facts.oldest_snapshot} to {facts.snapshot}; kept: {_list(facts.kept)}"
     )
+    terminal.show(Text(f"index      {facts.index_files:,} files, {facts.index_bytes:,} bytes; runs make it anew"))
     terminal.show(Text(f"waiting    {facts.waiting:,} accepted and not settled; {facts.rejects:,} rejects"))
     if facts.tables["events"].files > MANY_FILES:
         terminal.say("many files of events: `doorstep lake compact` puts them together, so that runs read less")

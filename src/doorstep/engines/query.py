@@ -33,6 +33,17 @@ def flat(questions: tuple[Question, ...]) -> Iterator[Question]:
         yield from flat(question.of)
 
 
+def earliest_of(plan: Plan, bounds: Bounds, *, first_time: bool) -> int:
+    """No row before this matters."""
+    return -FOREVER if plan.needs_early_rows or first_time else bounds.since
+
+
+def events_of(plan: Plan) -> tuple[str, ...] | None:
+    """Only rows of these names matter; None where any may."""
+    events = {name for question in flat(plan.questions) if not question.of for name in question.events}
+    return None if ANY_EVENT in events or plan.needs_every_row else tuple(sorted(events))
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """The statement that fetches the rows that matter: columns ``u0``… of the unit, ``h0``… of what is held constant,
@@ -100,13 +111,12 @@ class Query:
     @property
     def earliest(self) -> int:
         """No row before this matters."""
-        return -FOREVER if self.plan.needs_early_rows or self.first_time else self.bounds.since
+        return earliest_of(self.plan, self.bounds, first_time=self.first_time)
 
     @property
     def events(self) -> tuple[str, ...] | None:
         """Only rows of these names matter; None where any may."""
-        events = {name for question in flat(self.plan.questions) if not question.of for name in question.events}
-        return None if ANY_EVENT in events or self.plan.needs_every_row else tuple(sorted(events))
+        return events_of(self.plan)
 
     @property
     def conditions(self) -> list[str]:

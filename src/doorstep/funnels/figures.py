@@ -108,12 +108,15 @@ def reached_of(funnel: Funnel, counted: Attempts) -> Flags:
 
 def clocks_of(funnel: Funnel, counted: Attempts) -> NDArray[np.int64]:
     """n x R: the clocks of the required steps; steps that were not reached carry the clock before them."""
-    required = counted.at[:, list(funnel.required)]
     if funnel.order == "any":
+        required = counted.at[:, list(funnel.required)]
         late = np.where(required == NEVER_REACHED, np.iinfo(np.int64).max, required)
         return np.sort(late, axis=1)
-    clocks: NDArray[np.int64] = np.maximum.accumulate(required, axis=1)
-    return clocks
+    clocks = np.empty((len(funnel.required), len(counted)), np.int64)
+    for rank, position in enumerate(funnel.required):
+        before = clocks[rank - 1] if rank else counted.at[:, position]
+        np.maximum(before, counted.at[:, position], out=clocks[rank])
+    return clocks.T
 
 
 def _steps(funnel: Funnel, counted: Attempts, reached: Flags, clocks: NDArray[np.int64]) -> Iterator[StepFigures]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,18 +14,20 @@ from doorstep.definitions.words import capital
 from doorstep.engines.conditions import impossible, kinds_of
 from doorstep.engines.duckdb import Engine, Matched, Progress, engine, match
 from doorstep.engines.lookups import Lookups
-from doorstep.engines.query import needs_of
+from doorstep.engines.query import flat, needs_of
+from doorstep.engines.runs import covered, match_runs
 from doorstep.errors import RunError, SourceError, nearest
 from doorstep.funnels.bounds import Instant, microseconds_of, zone_of
 from doorstep.funnels.breakdowns import Breakdown, breakdowns_of, groups_of, notes_of
 from doorstep.funnels.figures import figures_of
 from doorstep.funnels.result import Data, FunnelResult
 from doorstep.funnels.segments import EMPTY, Given, Segment, segment_figures, segments_of
-from doorstep.matching.plan import FOREVER, Plan, Question, compile_plan
+from doorstep.matching.plan import FOREVER, Plan, compile_plan
 from doorstep.matching.reference import Bounds
 from doorstep.rows import EventRows, open_rows
 from doorstep.rows.names import COMMON
 from doorstep.rows.needs import Needs
+from doorstep.rows.runs import EventRuns, open_runs
 
 
 def run(
@@ -69,6 +72,19 @@ def run(
     lookups = Lookups(tuple(one.look(definition) for one in by), asked)
     needs = needs_of(definition, plan, lookups)
     refuse_unknown_names(columns, needs)
+    if memory is None and not columns and not by and not named and covered(definition, plan):
+        found = _by_runs(
+            definition,
+            plan,
+            source,
+            needs,
+            (low, high, horizon),
+            first_time=first_time,
+            threads=threads,
+            progress=progress,
+        )
+        if found is not None:
+            return found
     with engine(memory=memory, threads=threads, progress=progress) as running:
         rows = open_rows(
             running.connection,
@@ -83,7 +99,28 @@ def run(
         return _result(definition, matched, rows, bounds, (low, high), by, top, named)
 
 
-def bounds_of(rows: EventRows, low: int | None, high: int | None, horizon: int | None) -> Bounds:
+def _by_runs(
+    funnel: Funnel,
+    plan: Plan,
+    source: object,
+    needs: Needs,
+    range_: tuple[int | None, int | None, int | None],
+    *,
+    first_time: bool,
+    threads: int | None,
+    progress: Progress | None,
+) -> FunnelResult | None:
+    """The same over the runs of a store; None where it has none, or these cannot tell."""
+    runs = open_runs(source, needs)
+    if runs is None or any(impossible(one, runs.kinds) for one in _conditions(funnel, plan)):
+        return None
+    bounds = bounds_of(runs, *range_)
+    count = threads or os.cpu_count() or 1
+    matched = match_runs(runs, funnel, plan, bounds, threads=count, first_time=first_time, progress=progress)
+    return None if matched is None else _result(funnel, matched, runs, bounds, range_[:2], (), None, ())
+
+
+def bounds_of(rows: EventRows | EventRuns, low: int | None, high: int | None, horizon: int | None) -> Bounds:
     """The bounds of a run; the horizon defaults to the last row's time. SourceError ``no-rows`` when there is none."""
     last = rows.facts().last_time
     if last is None:
@@ -116,22 +153,21 @@ def refuse_impossible(
     running: Engine, funnel: Funnel, plan: Plan, rows: EventRows, also: Sequence[Condition] = ()
 ) -> None:
     """RunError for a literal that a typed column can never equal: the count would be an unnoticed zero."""
-    conditions: list[Condition] = [*also, *(selector.condition for selector in funnel.exclude)]
-    conditions += [question.condition for question in _all(plan.questions)]
+    conditions = [*also, *_conditions(funnel, plan)]
     kinds = kinds_of(running.connection, rows, conditions)
     found = [one for condition in conditions for one in impossible(condition, kinds)]
     if found:
         raise RunError("impossible-literal", " ".join(dict.fromkeys(capital(str(one)) for one in found)))
 
 
-def _all(questions: tuple[Question, ...]) -> list[Question]:
-    return [one for question in questions for one in (question, *_all(question.of))]
+def _conditions(funnel: Funnel, plan: Plan) -> list[Condition]:
+    return [*(one.condition for one in funnel.exclude), *(one.condition for one in flat(plan.questions))]
 
 
 def _result(
     funnel: Funnel,
     matched: Matched,
-    rows: EventRows,
+    rows: EventRows | EventRuns,
     bounds: Bounds,
     limits: tuple[int | None, int | None],
     by: Sequence[Breakdown],

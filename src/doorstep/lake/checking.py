@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import duckdb
 import numpy as np
 
 from doorstep.lake import imported, tables
 from doorstep.lake.inbox import Inbox
+from doorstep.lake.index import Index
 from doorstep.lake.place import Place
 from doorstep.lake.settling import settled_up_to
 from doorstep.rows import quoting
@@ -29,7 +31,9 @@ class TableFacts:
 
 @dataclass(frozen=True, slots=True)
 class LakeFacts:
-    """A lake in numbers. Times are microseconds UTC; ``oldest_snapshot`` can still be run at; ``kept`` ones stay."""
+    """A lake in numbers. Times are microseconds UTC; ``oldest_snapshot`` can still be run at; ``kept`` ones stay.
+    The index is what runs made for themselves; it may be deleted at any time.
+    """
 
     tables: Mapping[str, TableFacts]
     first_time: int | None
@@ -40,6 +44,8 @@ class LakeFacts:
     kept: tuple[int, ...]
     waiting: int
     rejects: int
+    index_files: int
+    index_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,7 @@ class Finding:
     mended: str | None = None
 
 
-def facts_of(connection: duckdb.DuckDBPyConnection, inbox: Inbox) -> LakeFacts:
+def facts_of(connection: duckdb.DuckDBPyConnection, place: Place, inbox: Inbox) -> LakeFacts:
     """The latest state of the tables, and what is beside them."""
     sizes = connection.execute(
         "SELECT table_name, file_count, file_size_bytes FROM ducklake_table_info('lake') ORDER BY table_name"
@@ -61,6 +67,7 @@ def facts_of(connection: duckdb.DuckDBPyConnection, inbox: Inbox) -> LakeFacts:
     oldest, latest, number = connection.execute(
         "SELECT min(snapshot_id), max(snapshot_id), count(*) FROM lake.snapshots()"
     ).fetchone() or (0, 0, 0)
+    index_files, index_bytes = Index(place.index).sizes()
     kept = connection.execute("SELECT DISTINCT snapshot FROM lake.kept ORDER BY 1").fetchall()
     return LakeFacts(
         tables=found,
@@ -72,6 +79,8 @@ def facts_of(connection: duckdb.DuckDBPyConnection, inbox: Inbox) -> LakeFacts:
         kept=tuple(snapshot for (snapshot,) in kept),
         waiting=inbox.depth(),
         rejects=len(inbox.dead_letters()),
+        index_files=index_files,
+        index_bytes=index_bytes,
     )
 
 
@@ -81,7 +90,8 @@ def check(connection: duckdb.DuckDBPyConnection, place: Place, inbox: Inbox) -> 
     found = [finding for _, finding in files]
     if not files:
         found += _contents(connection)
-    return (*found, *_inbox(connection, inbox), *_hashes(connection, place))
+    damaged = (finding for _, finding in _index(connection, place))
+    return (*found, *_inbox(connection, inbox), *_hashes(connection, place), *damaged)
 
 
 def repair(connection: duckdb.DuckDBPyConnection, place: Place, inbox: Inbox) -> tuple[Finding, ...]:
@@ -106,6 +116,9 @@ def repair(connection: duckdb.DuckDBPyConnection, place: Place, inbox: Inbox) ->
         ).fetchnumpy()["hash"]
         imported.write(place, "all", [np.sort(np.asarray(hashes, np.uint64))])
         done.append(Finding(one.code, one.message, "It was made again from the tables."))
+    for path, finding in tuple(_index(connection, place)):
+        path.unlink(missing_ok=True)
+        done.append(Finding(finding.code, finding.message, "It was removed; the next run that wants it makes it anew."))
     return tuple(done)
 
 
@@ -178,6 +191,21 @@ def _inbox(connection: duckdb.DuckDBPyConnection, inbox: Inbox) -> Iterator[Find
         )
     elif missing:
         yield Finding("lost-arrivals", f"{missing:,} accepted arrivals are neither in the inbox nor settled.")
+
+
+def _index(connection: duckdb.DuckDBPyConnection, place: Place) -> Iterator[tuple[Path, Finding]]:
+    """Files of the index that are not whole. Runs do without them, so that no figure was ever wrong by them."""
+    for path in Index(place.index).damaged(data_files(connection)):
+        yield path, Finding("damaged-index", f"the index file {path} is not whole. No run uses it; it may be deleted.")
+
+
+def data_files(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """The name of each data file of events that some snapshot has → its bytes."""
+    found = connection.execute(
+        f"SELECT f.path, f.file_size_bytes FROM {_META}.ducklake_data_file AS f"
+        f" WHERE f.table_id IN (SELECT table_id FROM {_META}.ducklake_table WHERE table_name = 'events')"
+    ).fetchall()
+    return {os.path.basename(path): size for path, size in found}
 
 
 def _hashes(connection: duckdb.DuckDBPyConnection, place: Place) -> Iterator[Finding]:

@@ -19,10 +19,12 @@ from doorstep.ingest.sink import Accepted, Busy
 from doorstep.lake import tables
 from doorstep.lake.attach import CONFIG, attach, attached, gone, prepare, storing
 from doorstep.lake.bulk import Request, import_all, try_all
-from doorstep.lake.checking import Finding, LakeFacts, check, facts_of, repair
+from doorstep.lake.checking import Finding, LakeFacts, check, data_files, facts_of, repair
 from doorstep.lake.compacting import Compacted, compact
 from doorstep.lake.importing import Imported
 from doorstep.lake.inbox import Inbox
+from doorstep.lake.index import Index
+from doorstep.lake.kept import Kept, LakeRuns
 from doorstep.lake.place import Place, find, make
 from doorstep.lake.reading import open_at
 from doorstep.lake.settling import Settled, settle_all
@@ -80,6 +82,7 @@ class Lake:
         self._mutex = threading.Lock()
         self._inbox: Inbox | None = None
         self._writer: duckdb.DuckDBPyConnection | None = None
+        self._kept = Kept(place)
 
     def __enter__(self) -> Lake:
         return self
@@ -95,6 +98,7 @@ class Lake:
             if self._inbox is not None:
                 self._inbox.close()
             self._writer = self._inbox = None
+        self._kept.close()
 
     @property
     def inbox(self) -> Inbox:
@@ -138,7 +142,9 @@ class Lake:
         at every snapshot that is left stay what they were. `Busy` when another process is at work longer than ``wait``.
         """
         with self._writing(wait) as writer:
-            return compact(writer, self.place, history, grace)
+            done = compact(writer, self.place, history, grace)
+            Index(self.place.index).sweep(data_files(writer))
+            return done
 
     def add(
         self,
@@ -189,7 +195,7 @@ class Lake:
     def facts(self) -> LakeFacts:
         """Sizes, rows, files, snapshots, and what waits."""
         with attached(self.place) as connection:
-            return facts_of(connection, self.inbox)
+            return facts_of(connection, self.place, self.inbox)
 
     def check(self) -> tuple[Finding, ...]:
         """Whether everything is there and agrees: files, rows, message ids, names, the inbox."""
@@ -224,6 +230,10 @@ class Lake:
         """The history of the unit's traits, over a connection that ran `open_rows` (see `traits.history`)."""
         return history(connection, unit, names)
 
+    def open_runs(self, needs: Needs, snapshot: int | None = None) -> LakeRuns | None:
+        """The latest events, or those of a snapshot, as runs; None where these cannot tell all that is needed."""
+        return self._kept.open(snapshot, needs)
+
     @contextmanager
     def _writing(self, wait: float) -> Iterator[duckdb.DuckDBPyConnection]:
         """The connection that writes, alone. `Busy` when another process writes for longer than ``wait`` seconds."""
@@ -251,14 +261,23 @@ class LakeAt:
 
     def open_rows(self, connection: duckdb.DuckDBPyConnection, needs: Needs) -> EventRows:
         """The events of the snapshot, as a run wants them. RunError ``snapshot-gone``."""
-        if self.snapshot < 0:
-            raise RunError(
-                "snapshot-gone", f"{self.snapshot} is no snapshot. `doorstep lake show` lists those there are."
-            )
-        return open_at(connection, self.lake.place, self.snapshot, needs)
+        return open_at(connection, self.lake.place, self._number(), needs)
+
+    def open_runs(self, needs: Needs) -> LakeRuns | None:
+        """The events of the snapshot as runs; None where these cannot tell all that is needed. RunError
+        ``snapshot-gone``.
+        """
+        return self.lake.open_runs(needs, self._number())
 
     def open_traits(
         self, connection: duckdb.DuckDBPyConnection, unit: tuple[str, ...], names: Sequence[str]
     ) -> str | None:
         """As `Lake.open_traits`, of the snapshot."""
         return history(connection, unit, names)
+
+    def _number(self) -> int:
+        if self.snapshot < 0:
+            raise RunError(
+                "snapshot-gone", f"{self.snapshot} is no snapshot. `doorstep lake show` lists those there are."
+            )
+        return self.snapshot

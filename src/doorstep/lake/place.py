@@ -43,6 +43,11 @@ class Place:
         """A file for each import: its message ids, hashed and sorted."""
         return self.directory / "imported"
 
+    @property
+    def index(self) -> Path:
+        """What runs made of data files for their own use; disposable."""
+        return self.directory / "index"
+
     @contextmanager
     def locked(self, what: str, *, wait: float) -> Iterator[bool]:
         """Holds the lock named ``what`` against other processes and threads; False when it was not had within ``wait``

@@ -25,11 +25,11 @@ from doorstep.rows.times import TimeColumn
 from doorstep.rows.values import json_at
 
 EVENTS = "lake.events"
-_CANONICAL = ("event", "time", "received_at", "message_id", *tables.IDENTITIES)
+CANONICAL = ("event", "time", "received_at", "message_id", *tables.IDENTITIES)
 
 
 @dataclass(frozen=True, slots=True)
-class _Names:
+class Known:
     """What the lake knows by name at a snapshot."""
 
     events: Mapping[str, int]
@@ -47,13 +47,24 @@ class _Names:
         """Every place at which a property may stand in a row."""
         found: list[Value] = []
         for path in row_paths(name):
-            if len(path) == 1 and path[0] in _CANONICAL:
+            if len(path) == 1 and path[0] in CANONICAL:
                 found.append(self._canonical(path[0]))
             elif path[0] == PROPERTIES and len(path) > 1:
                 found += self._properties(path[1:])
         for path in paths(name):
             found += self._properties(path)
         return tuple(dict.fromkeys(found))
+
+    def columns_of(self, name: str) -> Mapping[str, str] | None:
+        """The columns that `places` of the name look at, with their SQL types; None where one is no property's."""
+        typed = {one.sql: tables.SQL_TYPES[one.kind] for ones in self.columns.values() for one in ones}
+        found: dict[str, str] = {}
+        for place in self.places(name):
+            column = "rest" if place.kind == "json" else place.sql.removeprefix("epoch_us(").removesuffix(")")
+            if column != "rest" and column not in typed:
+                return None
+            found[column] = typed.get(column, "VARCHAR")
+        return found
 
     def _canonical(self, name: str) -> Value:
         match name:
@@ -85,8 +96,8 @@ def open_at(connection: duckdb.DuckDBPyConnection, place: Place, snapshot: int |
             (snapshot,) = connection.execute(latest).fetchone() or (0,)
             connection.execute("DETACH lake")
         attach(connection, place, snapshot)
-        facts = _from_catalog(connection, snapshot) or _by_scan(connection)
-        names = _names(connection, facts.any_rest)
+        facts = from_catalog(connection, snapshot) or _by_scan(connection)
+        names = known_at(connection, facts.any_rest)
         relation, traits = beside(connection, EVENTS, needs)
     time = TimeColumn("time", "us", "UTC", guarded=False)
     if facts.first is not None and facts.last is not None:
@@ -99,7 +110,7 @@ def open_at(connection: duckdb.DuckDBPyConnection, place: Place, snapshot: int |
         message_id="message_id",
         values={name: traits[name] if name in traits else names.places(name) for name in needs.names},
         description=f"the lake {place.directory}",
-        columns=(*_CANONICAL, *names.columns),
+        columns=(*CANONICAL, *names.columns),
     )
     shape = replace(shape, values=_present(connection, shape, needs))
     codes = {name for name in needs.units if name in tables.IDENTITIES and name not in needs.hold}
@@ -122,14 +133,14 @@ def open_at(connection: duckdb.DuckDBPyConnection, place: Place, snapshot: int |
             for name in needs.identities
         },
         _values=shape.values,
-        _facts=Count(facts.rows, 0, 0, 0, 0, facts.last, facts.first).facts(shape, 0),
+        _facts=Count(facts.rows, 0, 0, 0, 0, facts.last, facts.first).facts(),
         _codes=names.events,
-        _spelt={name: _speller(place, tables.IDENTITIES[name]) for name in codes},
+        _spelt={name: speller(place, tables.IDENTITIES[name]) for name in codes},
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Facts:
+class CatalogFacts:
     """How many events there are, the first and last time, and whether any has properties outside of the columns."""
 
     rows: int
@@ -138,7 +149,7 @@ class _Facts:
     any_rest: bool
 
 
-def _from_catalog(connection: duckdb.DuckDBPyConnection, snapshot: int) -> _Facts | None:
+def from_catalog(connection: duckdb.DuckDBPyConnection, snapshot: int) -> CatalogFacts | None:
     """From what the catalog says of each file; None where a file holds rows of other snapshots too, or deleted ones."""
     meta = "__ducklake_metadata_lake"
     shown = f"begin_snapshot <= {snapshot} AND (end_snapshot IS NULL OR end_snapshot > {snapshot})"
@@ -161,21 +172,22 @@ def _from_catalog(connection: duckdb.DuckDBPyConnection, snapshot: int) -> _Fact
     ).fetchone()
     if found is None or (found[0] and found[2] is None):
         return None
-    return _Facts(int(found[0]), found[1], found[2], found[3])
+    return CatalogFacts(int(found[0]), found[1], found[2], found[3])
 
 
-def _by_scan(connection: duckdb.DuckDBPyConnection) -> _Facts:
+def _by_scan(connection: duckdb.DuckDBPyConnection) -> CatalogFacts:
     found = connection.execute(f"SELECT count(*), min(time), max(time), count(rest) > 0 FROM {EVENTS}").fetchone()
     assert found is not None
-    return _Facts(*found)
+    return CatalogFacts(*found)
 
 
-def _names(connection: duckdb.DuckDBPyConnection, any_rest: bool) -> _Names:
+def known_at(connection: duckdb.DuckDBPyConnection, any_rest: bool) -> Known:
+    """What the attached lake knows, at the snapshot that it is attached at."""
     columns: dict[str, tuple[tables.Column, ...]] = {}
     for column in tables.columns(connection):
         columns[column.name] = (*columns.get(column.name, ()), column)
     events = {name: code for code, name in connection.execute("SELECT code, name FROM lake.names").fetchall()}
-    return _Names(events, columns, any_rest)
+    return Known(events, columns, any_rest)
 
 
 def _present(connection: duckdb.DuckDBPyConnection, shape: Shape, needs: Needs) -> dict[str, tuple[Value, ...]]:
@@ -194,7 +206,7 @@ def _present(connection: duckdb.DuckDBPyConnection, shape: Shape, needs: Needs) 
     return found
 
 
-def _speller(place: Place, kind: int) -> Callable[[pa.Array], pa.Array]:
+def speller(place: Place, kind: int) -> Callable[[pa.Array], pa.Array]:
     """From an id's numbers to its texts; numbers are never given anew, so that any later snapshot will do."""
 
     def spell(codes: pa.Array) -> pa.Array:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from doorstep.matching import kernel
 from doorstep.matching.kernel import layout, state
 
 Integers = NDArray[np.int64]
@@ -51,12 +52,23 @@ class Attempts:
 
     def where(self, mask: Flags | Integers) -> Attempts:
         """Those for which the mask is true, or those at these indexes."""
+        if mask.dtype == np.bool_ and mask.all():
+            return self
         return Attempts(*(getattr(self, name)[mask] for name in self.__slots__))
+
+    def with_units(self, unit: Integers) -> Attempts:
+        """The same, their units numbered so."""
+        return replace(self, unit=unit)
 
 
 def joined(parts: Sequence[Attempts]) -> Attempts:
     """All parts, one after another; at least one."""
-    return Attempts(*(np.concatenate([getattr(part, name) for part in parts]) for name in Attempts.__slots__))
+    return Attempts(*(_one_after_another([getattr(part, name) for part in parts]) for name in Attempts.__slots__))
+
+
+def _one_after_another(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Tables stay column by column, which is how figures read them."""
+    return np.concatenate([array.T for array in arrays], axis=arrays[0].ndim - 1).T
 
 
 def from_table(
@@ -65,21 +77,24 @@ def from_table(
     """The kernel's table (columns: `kernel.state`) with the rows it names. ``group`` is by place; units count from
     ``offset``.
     """
-    taken = table[:, state.STEP_ROWS : state.STEP_ROWS + steps]
+    count = len(table)
+    unit, entered_at, ended_at = np.empty(count, np.int64), np.empty(count, np.int64), np.empty(count, np.int64)
+    small, branch = np.empty((5, count), np.int32), np.empty((ranks, count), np.int32)
+    flags, at = np.empty((2, count), np.bool_), np.empty((steps, count), np.int64)
+    kernel.by_column(table, rows, offset, unit, entered_at, ended_at, small, flags, at, branch)
     entry = table[:, state.ENTRY]
-    high, low = table[:, state.ENDED_HIGH].astype(np.int64), table[:, state.ENDED_LOW]
     return Attempts(
-        unit=table[:, state.UNIT].astype(np.int64) + offset,
-        session=table[:, state.SESSION].copy(),
-        stream=table[:, state.STREAM].copy(),
-        entered_at=rows["time"][entry],
-        entry_rank=table[:, state.ENTRY_RANK].copy(),
-        status=table[:, state.STATUS].copy(),
-        reached=table[:, state.REACHED].copy(),
-        dropped=table[:, state.DROPPED] == 1,
-        counted=table[:, state.COUNTED] == 1,
-        at=np.where(taken >= 0, rows["time"][taken], NEVER_REACHED),
-        branch=table[:, state.STEP_ROWS + steps : state.STEP_ROWS + steps + ranks].copy(),
-        group=np.full(len(table), -1, np.int32) if group is None else group[rows["place"][entry]],
-        ended_at=np.where(high < 0, NEVER_REACHED, rows["time"][entry] + (high << 31) + low),
+        unit=unit,
+        session=small[0],
+        stream=small[1],
+        entered_at=entered_at,
+        entry_rank=small[2],
+        status=small[3],
+        reached=small[4],
+        dropped=flags[0],
+        counted=flags[1],
+        at=at.T,
+        branch=branch.T,
+        group=np.full(count, -1, np.int32) if group is None else group[rows["place"][entry]],
+        ended_at=ended_at,
     )

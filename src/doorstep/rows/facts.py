@@ -49,23 +49,23 @@ class Count:
         """Whether every row is usable."""
         return not (self.unreadable_line or self.no_time or self.unreadable_time or self.no_event)
 
-    def facts(self, shape: Shape, duplicates: int) -> Facts:
+    def facts(self, duplicates: int = 0, *, lost_lines: int = 0, notes: tuple[str, ...] = ()) -> Facts:
         """For people."""
         rejected = {
-            "unreadable_line": self.unreadable_line + shape.lost_lines,
+            "unreadable_line": self.unreadable_line + lost_lines,
             "no_time": self.no_time,
             "unreadable_time": self.unreadable_time,
             "no_event": self.no_event,
             "duplicate": duplicates,
         }
         return Facts(
-            rows=self.rows + shape.lost_lines,
+            rows=self.rows + lost_lines,
             no_time=self.no_time,
             no_event=self.no_event,
             unreadable_time=self.unreadable_time,
             last_time=self.last_time,
             rejected={reason: number for reason, number in rejected.items() if number},
-            notes=shape.notes + _time_notes(self),
+            notes=notes + _time_notes(self),
         )
 
 

@@ -174,7 +174,7 @@ def open_rows(
         _time=shape.time,
         _identities={name: identity_of(connection, shape, shape.values[name]) for name in needs.identities},
         _values=shape.values,
-        _facts=counted.facts(shape, duplicates),
+        _facts=counted.facts(duplicates, lost_lines=shape.lost_lines, notes=shape.notes),
     )
 
 

@@ -1,7 +1,8 @@
 """The walk, compiled: the rules of `reference` over flat arrays, one unit after another.
 
 `layout` is a plan as one record, `state` the other records; `rows` puts rows in order and finds them, `attempt`,
-`stream`, `furthest` and `unit` walk. `attempts_of` is the only entrance. A property test holds it equal to `reference`.
+`stream`, `furthest` and `unit` walk, `columns` takes apart what comes out. `attempts_of` and `by_column` are the only
+entrances. A property test holds the walk equal to `reference`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from doorstep.matching.kernel.columns import put_by_column
 from doorstep.matching.kernel.rows import sort_by_value
 from doorstep.matching.kernel.state import ROW, WALK, Rows
 from doorstep.matching.kernel.unit import walk_units
@@ -22,7 +24,12 @@ from doorstep.matching.reference import Bounds
 Walker = Callable[..., tuple[NDArray[np.int32], int, int]]
 
 
-def _compiled_for(sources: str) -> Walker:
+def _compiled_for(sources: str) -> tuple[Walker, Callable[..., None]]:
+    @njit(nogil=True, cache=True)
+    def columns(table, rows, offset, unit, entered_at, ended_at, small, flags, at, branch):  # type: ignore[no-untyped-def]
+        assert len(sources) > 0
+        put_by_column(table, rows, offset, unit, entered_at, ended_at, small, flags, at, branch)
+
     @njit(nogil=True, cache=True)
     def entrance(plan, walk, rows, starts, first, last, first_time, codes):  # type: ignore[no-untyped-def]
         assert len(sources) > 0
@@ -31,19 +38,20 @@ def _compiled_for(sources: str) -> Walker:
                 sort_by_value(rows, starts[unit], starts[unit + 1], codes)
         return walk_units(plan[0], walk[0], rows, starts, first, last, first_time)
 
-    return entrance
+    return entrance, columns
 
 
 def _digest() -> str:
     """numba's cache notices changes of the file that a function stands in, not of those it calls; but it does notice
-    a closed-over value. So the entrance closes over a digest of all that it is made of.
+    a closed-over value. So each entrance closes over a digest of all that it is made of.
     """
     here = Path(__file__).parent
     files = [*sorted(here.glob("*.py")), here.parent / "plan.py"]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
-_walker = _compiled_for(_digest())
+_walker, by_column = _compiled_for(_digest())
+"""``by_column``: the table of attempts into columns; see `doorstep.matching.attempts.from_table`."""
 
 
 def attempts_of(
@@ -74,4 +82,4 @@ def attempts_of(
     )
 
 
-__all__ = ["ROW", "attempts_of"]
+__all__ = ["ROW", "attempts_of", "by_column"]

@@ -42,18 +42,25 @@ def furthest(plan: Record, walk: Record, rows: Rows, room: Room) -> bool:
     walk.last_entry[:ranks] = UNREACHED
     depth, end_row, latest = 0, -1, UNREACHED
     start = walk.first
+    while start < walk.end and not rows[start].word & plan.entry_mask:
+        start += 1
+    if start < walk.end:  # nothing before the first entry's instant is in any chain
+        start = walk.first = start_of_instant(rows, start, walk.first)
     while start < walk.end and depth < ranks:
         end = end_of_instant(rows, start, walk.end)
-        room.best[start - walk.first : end - walk.first, :] = UNREACHED
-        if end - start == 1 or plan.forbid_ties:
-            for row in range(start, end):
-                _extend(plan, walk, rows, row, room)
+        if end - start == 1:
+            reached, row = _extend_alone(plan, walk, rows, start, room), start
         else:
-            _extend_together(plan, walk, rows, start, end, room)
-        reached, row = _settle(plan, walk, rows, start, end, room)
+            room.best[start - walk.first : end - walk.first, :] = UNREACHED
+            if plan.forbid_ties:
+                for one in range(start, end):
+                    _extend(plan, walk, rows, one, room)
+            else:
+                _extend_together(plan, walk, rows, start, end, room)
+            reached, row = _settle(plan, walk, rows, start, end, room)
         if reached > depth:
             depth, end_row = reached, row
-        for level in range(ranks - 1):
+        for level in range(min(depth, ranks - 1)):
             if walk.last_time[level] == rows[start].time:
                 latest = max(latest, _deadline(plan, walk, level))
         start = end
@@ -107,7 +114,7 @@ def _deadline(plan: Record, walk: Record, level: int) -> int:
 
 @compiled
 def _extend(plan: Record, walk: Record, rows: Rows, row: int, room: Room) -> None:
-    """Chains of earlier instants go on to a row that has its instant to itself, or need not share it."""
+    """Chains of earlier instants go on to a row that need not share its instant."""
     if not rows[row].word & plan.step_mask:
         return
     line = row - walk.first
@@ -117,6 +124,28 @@ def _extend(plan: Record, walk: Record, rows: Rows, row: int, room: Room) -> Non
         previous, entry = walk.last_time[level - 1], walk.last_entry[level - 1]
         if entry > UNREACHED and _may_follow(plan, rows, level, row, previous, entry):
             room.best[line, level] = entry
+
+
+@compiled
+def _extend_alone(plan: Record, walk: Record, rows: Rows, row: int, room: Room) -> int:
+    """The same for a row that has its instant to itself, settled at once: the length of the longest chain it ends.
+    From the last step down, so that chains of earlier instants are what is gone on from.
+    """
+    line, at, longest = row - walk.first, rows[row].time, 0
+    for level in range(plan.required_steps - 1, -1, -1):
+        entry = UNREACHED
+        if meets(rows, row, plan.required[level]):
+            if level == 0:
+                entry = at if at < walk.until else UNREACHED
+            elif walk.last_entry[level - 1] > UNREACHED and _may_follow(
+                plan, rows, level, row, walk.last_time[level - 1], walk.last_entry[level - 1]
+            ):
+                entry = walk.last_entry[level - 1]
+        room.best[line, level] = entry
+        if entry > UNREACHED:
+            walk.last_time[level], walk.last_entry[level] = at, entry
+            longest = max(longest, level + 1)
+    return longest
 
 
 @compiled

@@ -38,6 +38,10 @@ def walk_units(
         start, unit_end = starts[unit], starts[unit + 1]
         if start == unit_end:
             continue
+        if plan.session_gap < 0 and not _may_enter(plan, rows, start, unit_end):
+            units += 1
+            vanished += _vanishes(plan, rows, start, unit_end)
+            continue
         if count + unit_end - start > len(found):
             more = np.empty((2 * (count + unit_end - start), width), np.int32)
             more[:count] = found[:count]
@@ -78,6 +82,15 @@ def walk_units(
                 _choose(plan, rows, found, before, count)
             start = end
     return found[:count], units, vanished
+
+
+@compiled
+def _may_enter(plan: Record, rows: Rows, start: int, end: int) -> bool:
+    """Whether any row may start an attempt; most units of a long funnel's last steps have none, and need no order."""
+    word = 0
+    for i in range(start, end):
+        word |= rows[i].word
+    return word & plan.entry_mask != 0
 
 
 @compiled
