@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from doorstep.funnels.explain import Story, explain
     from doorstep.funnels.result import FunnelResult
     from doorstep.funnels.run import run
+    from doorstep.funnels.sensitivity import Sensitivity, sensitivity
     from doorstep.lake import Lake, open_lake
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Lake",
     "RegistryError",
     "RunError",
+    "Sensitivity",
     "SourceError",
     "StoreError",
     "Story",
@@ -42,6 +44,7 @@ __all__ = [
     "open_lake",
     "run",
     "run_examples",
+    "sensitivity",
 ]
 
 _ROOMS = {
@@ -53,6 +56,7 @@ _ROOMS = {
     "doorstep.funnels.explain": ("Story", "explain"),
     "doorstep.funnels.result": ("FunnelResult",),
     "doorstep.funnels.run": ("run",),
+    "doorstep.funnels.sensitivity": ("Sensitivity", "sensitivity"),
     "doorstep.lake": ("Lake", "open_lake"),
 }
 

@@ -78,7 +78,7 @@ def ratio(part: int, whole: int) -> float | None:
 def figures_of(funnel: Funnel, counted: Attempts) -> Figures:
     """The figures of attempts that all count."""
     entered = len(counted)
-    reached = _reached(funnel, counted)
+    reached = reached_by(funnel, counted)
     clocks = _clocks(funnel, counted)
     last = reached[:, funnel.required[-1]]
     mature = counted.status != STATUSES.index("open")
@@ -96,7 +96,7 @@ def figures_of(funnel: Funnel, counted: Attempts) -> Figures:
     )
 
 
-def _reached(funnel: Funnel, counted: Attempts) -> Flags:
+def reached_by(funnel: Funnel, counted: Attempts) -> Flags:
     """n x N: whether the step counts for the attempt; with `order: any`, whether so many steps were filled."""
     if funnel.order == "any":
         depths = np.arange(1, len(funnel.steps) + 1)
