@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         SourceError,
         StoreError,
     )
+    from doorstep.funnels.compare import Comparison, compare
     from doorstep.funnels.examples import ExampleResult, run_examples
     from doorstep.funnels.explain import Story, explain
     from doorstep.funnels.result import FunnelResult
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from doorstep.lake import Lake, open_lake
 
 __all__ = [
+    "Comparison",
     "DefinitionError",
     "DoorstepError",
     "ExampleResult",
@@ -39,6 +41,7 @@ __all__ = [
     "SourceError",
     "StoreError",
     "Story",
+    "compare",
     "explain",
     "load",
     "open_lake",
@@ -52,6 +55,7 @@ _ROOMS = {
     "doorstep.errors": (
         *("DefinitionError", "DoorstepError", "Issue", "RegistryError", "RunError", "SourceError", "StoreError"),
     ),
+    "doorstep.funnels.compare": ("Comparison", "compare"),
     "doorstep.funnels.examples": ("ExampleResult", "run_examples"),
     "doorstep.funnels.explain": ("Story", "explain"),
     "doorstep.funnels.result": ("FunnelResult",),

@@ -66,8 +66,8 @@ class Alternative:
 
 @dataclass(frozen=True, slots=True)
 class OpenRule:
-    """A rule, where it stands (a step's id, a property of people, or ``funnel``), how the definition settles it, and how
-    else it could be.
+    """A rule, where it stands (a step's id, a property of people, or ``funnel``), how it is settled, and how else it
+    could be.
     """
 
     topic: Topic

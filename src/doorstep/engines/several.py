@@ -207,6 +207,7 @@ def batches(
     carry: Sequence[str] = (),
     more: Sequence[Question] = (),
     together: bool = False,
+    anchors: int = 1,
 ) -> Iterator[Batch]:
     """Every unit in some batch, for every definition. The first definition is a member of each batch whose units are of
     its kind, so that others can be held against it unit by unit.
@@ -214,13 +215,13 @@ def batches(
     ``carry``: columns to hand on; ``more``: questions to ask beside; ``together``: definitions that need every row are
     read with those that do not, where the reading would else be apart.
     """
-    for reading_, members in enumerate(_readings(asked, together, len(more))):
+    for reading_, members in enumerate(_readings(asked, together, len(more), anchors)):
         for batch in _read(engine, rows, asked, members, bounds, first_time, carry, more):
             yield replace(batch, reading=reading_)
 
 
-def _readings(asked: Sequence[Asked], together: bool, more: int) -> Iterator[list[int]]:
-    """Definitions that are read together, the first one with each reading that has its units."""
+def _readings(asked: Sequence[Asked], together: bool, more: int, anchors: int) -> Iterator[list[int]]:
+    """Definitions that are read together, the anchors with each reading that has their units."""
     groups: dict[object, list[int]] = {}
     for number, one in enumerate(asked):
         every = one.plan.needs_every_row and not together
@@ -232,20 +233,33 @@ def _readings(asked: Sequence[Asked], together: bool, more: int) -> Iterator[lis
     for members in groups.values():
         part: list[int] = []
         for number in members:
-            anchored = [*dict.fromkeys([*_anchor(asked, number), *part, number])]
-            if part and len(_union([asked[one] for one in anchored])) + more > MOST_QUESTIONS:
-                yield [*dict.fromkeys([*_anchor(asked, part[0]), *part])]
+            whole = _anchored(asked, [*part, number], anchors)
+            if part and bits_of([asked[one] for one in whole]) + more > MOST_QUESTIONS:
+                yield _anchored(asked, part, anchors)
                 part = []
             part.append(number)
-        yield [*dict.fromkeys([*(one for number in part for one in _anchor(asked, number)), *part])]
+        yield _anchored(asked, part, anchors)
 
 
-def _anchor(asked: Sequence[Asked], number: int) -> tuple[int, ...]:
-    first, one = asked[0].funnel, asked[number].funnel
-    same = unit_identities(first) == unit_identities(one) and first.stitch == one.stitch
-    if same and first.stitch is not None:
-        same = canonical(first)["exclude"] == canonical(one)["exclude"]
-    return (0,) if same else ()
+def _anchored(asked: Sequence[Asked], part: Sequence[int], anchors: int) -> list[int]:
+    """The definitions of ``part`` with the anchors that count the units of any, where words have room for all."""
+    found = {
+        anchor for number in part for anchor in range(anchors) if same_units(asked[anchor].funnel, asked[number].funnel)
+    }
+    whole = sorted({*found, *part})
+    return whole if bits_of([asked[one] for one in whole]) <= MOST_QUESTIONS else sorted(part)
+
+
+def same_units(one: Funnel, two: Funnel) -> bool:
+    """Whether both tell units apart by the same columns (and stitch them by the same rows)."""
+    if one.stitch is None and two.stitch is None:
+        return unit_identities(one) == unit_identities(two)
+    return one.stitch == two.stitch and canonical(one)["exclude"] == canonical(two)["exclude"]
+
+
+def bits_of(asked: Sequence[Asked]) -> int:
+    """How many bits a word must have for all of them."""
+    return len(_union(asked))
 
 
 def _union(asked: Sequence[Asked]) -> dict[Question, int]:

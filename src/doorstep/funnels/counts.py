@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,9 @@ from doorstep.funnels.figures import ratio, reached_by
 from doorstep.matching.attempts import STATUSES, Attempts, Flags
 
 Integers = NDArray[np.int64]
+
+SESSION_BITS: Final = 24
+"""A session's number stands in so many bits below its unit's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +63,26 @@ def completed_units(funnel: Funnel, counted: Attempts) -> Integers:
     where units and sessions are.
     """
     done = counted.where(reached_by(funnel, counted)[:, funnel.required[-1]])
-    return np.unique(done.unit << 24 | done.session)
+    return np.unique(unit_keys(done))
 
 
-def reached_units(funnel: Funnel, counted: Attempts, units: int) -> Flags:
-    """units x N + 1: whether the unit counts at the step, by any of its attempts; in the last column whether it entered."""
+def unit_keys(attempts: Attempts) -> Integers:
+    """A number for the unit, or session, of each attempt."""
+    keys: Integers = attempts.unit << SESSION_BITS | attempts.session
+    return keys
+
+
+def standing(funnel: Funnel, counted: Attempts, keys: Integers) -> Flags:
+    """units x N + 2: whether the unit of each of the sorted ``keys`` counts at each step by any attempt, and, in the
+    last two columns, entered and completed.
+    """
     reached = reached_by(funnel, counted)
-    found = np.zeros((units, reached.shape[1] + 1), bool)
+    found = np.zeros((len(keys), reached.shape[1] + 2), bool)
+    place = np.searchsorted(keys, unit_keys(counted))
+    known = place < len(keys)
+    known[known] = keys[place[known]] == unit_keys(counted)[known]
     for step in range(reached.shape[1]):
-        found[counted.unit[reached[:, step]], step] = True
-    found[counted.unit, -1] = True
+        found[place[known & reached[:, step]], step] = True
+    found[place[known], -2] = True
+    found[:, -1] = found[:, funnel.required[-1]]
     return found

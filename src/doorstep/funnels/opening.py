@@ -1,4 +1,4 @@
-"""What several questions about several definitions begin with: bounds read, the source opened, literals held against it."""
+"""What several questions about several definitions begin with: bounds, an open source, literals that can be."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -205,9 +205,13 @@ def _timestamps(microseconds: np.ndarray[Any, np.dtype[np.int64]]) -> pa.Array:
 
 
 def _units(funnel: Funnel, matched: Matched) -> pa.Array:
-    """A unit as it is named: its value; of several columns their JSON list; of a session the unit and its number."""
     numbers = pa.array(matched.attempts.unit)
     columns = [values.take(numbers) for values in matched.units]
+    return units_named(funnel, columns, matched.attempts.session)
+
+
+def units_named(funnel: Funnel, columns: Sequence[pa.Array], sessions: np.ndarray[Any, Any]) -> pa.Array:
+    """A unit as it is named: its value; of several columns their JSON list; of a session the unit and its number."""
     if len(columns) == 1 and not isinstance(funnel.count_by, SessionOf):
         return columns[0]
     if len(columns) == 1:
@@ -215,6 +219,5 @@ def _units(funnel: Funnel, matched: Matched) -> pa.Array:
     else:
         names = [json.dumps(values) for values in zip(*(column.to_pylist() for column in columns), strict=True)]
     if isinstance(funnel.count_by, SessionOf):
-        sessions = matched.attempts.session.tolist()
-        names = [f"{name}#{session}" for name, session in zip(names, sessions, strict=True)]
+        names = [f"{name}#{session}" for name, session in zip(names, sessions.tolist(), strict=True)]
     return pa.array(names, pa.string())

@@ -83,7 +83,7 @@ class Sensitivity:
         return {
             "funnel": {"name": self.funnel.funnel, "hash": self.hash, "semantics": self.funnel.semantics},
             "data": asdict(self.span),
-            **_counts(self.funnel, self.counts),
+            **counts_told(self.funnel, self.counts),
             "rules": [
                 {
                     "topic": rule.topic,
@@ -99,7 +99,7 @@ class Sensitivity:
                             "shift": _shift(one.counts, self.counts),
                             "gained": one.gained,
                             "lost": one.lost,
-                            **_counts(one.funnel, one.counts),
+                            **counts_told(one.funnel, one.counts),
                         }
                         for one in rule.tried
                     ],
@@ -110,7 +110,8 @@ class Sensitivity:
         }
 
 
-def _counts(funnel: Funnel, counts: Counts) -> dict[str, Any]:
+def counts_told(funnel: Funnel, counts: Counts) -> dict[str, Any]:
+    """Counts as JSON says them."""
     return {
         "entered": counts.entered,
         "completed": counts.completed,
@@ -218,7 +219,7 @@ def _walk(open_: Opened, asked: Sequence[Asked]) -> list[_Total]:
             counts, completed = _walked(batch, asked, member)
             total = totals[member]
             total.counts += counts
-            if base is None or not _same_units(asked[0].funnel, asked[member].funnel):
+            if base is None or not same_sessions(asked[0].funnel, asked[member].funnel):
                 total.gained = total.lost = None
             else:
                 both = len(np.intersect1d(base[1], completed, assume_unique=True))
@@ -234,8 +235,8 @@ def _walked(batch: Batch, asked: Sequence[Asked], member: int) -> tuple[Counts, 
     return counts_of(funnel, counted), completed_units(funnel, counted)
 
 
-def _same_units(one: Funnel, two: Funnel) -> bool:
-    """Whether they count the same units; sessions are others where other rows make them up."""
+def same_sessions(one: Funnel, two: Funnel) -> bool:
+    """Whether both count by the same unit, sessions made of the same rows, where they are that."""
     sessions = isinstance(one.count_by, SessionOf)
     return canonical(one)["count_by"] == canonical(two)["count_by"] and not (
         sessions and canonical(one)["exclude"] != canonical(two)["exclude"]
