@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     )
     from doorstep.funnels.compare import Comparison, compare
     from doorstep.funnels.examples import ExampleResult, run_examples
+    from doorstep.funnels.experiment import Experiment, experiment
     from doorstep.funnels.explain import Story, explain
     from doorstep.funnels.result import FunnelResult
     from doorstep.funnels.run import run
@@ -31,6 +32,7 @@ __all__ = [
     "DefinitionError",
     "DoorstepError",
     "ExampleResult",
+    "Experiment",
     "Funnel",
     "FunnelResult",
     "Issue",
@@ -42,6 +44,7 @@ __all__ = [
     "StoreError",
     "Story",
     "compare",
+    "experiment",
     "explain",
     "load",
     "open_lake",
@@ -57,6 +60,7 @@ _ROOMS = {
     ),
     "doorstep.funnels.compare": ("Comparison", "compare"),
     "doorstep.funnels.examples": ("ExampleResult", "run_examples"),
+    "doorstep.funnels.experiment": ("Experiment", "experiment"),
     "doorstep.funnels.explain": ("Story", "explain"),
     "doorstep.funnels.result": ("FunnelResult",),
     "doorstep.funnels.run": ("run",),
