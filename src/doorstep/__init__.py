@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         StoreError,
     )
     from doorstep.funnels.compare import Comparison, compare
+    from doorstep.funnels.drivers import Drivers, drivers
     from doorstep.funnels.examples import ExampleResult, run_examples
     from doorstep.funnels.experiment import Experiment, experiment
     from doorstep.funnels.explain import Story, explain
@@ -31,6 +32,7 @@ __all__ = [
     "Comparison",
     "DefinitionError",
     "DoorstepError",
+    "Drivers",
     "ExampleResult",
     "Experiment",
     "Funnel",
@@ -44,6 +46,7 @@ __all__ = [
     "StoreError",
     "Story",
     "compare",
+    "drivers",
     "experiment",
     "explain",
     "load",
@@ -59,6 +62,7 @@ _ROOMS = {
         *("DefinitionError", "DoorstepError", "Issue", "RegistryError", "RunError", "SourceError", "StoreError"),
     ),
     "doorstep.funnels.compare": ("Comparison", "compare"),
+    "doorstep.funnels.drivers": ("Drivers", "drivers"),
     "doorstep.funnels.examples": ("ExampleResult", "run_examples"),
     "doorstep.funnels.experiment": ("Experiment", "experiment"),
     "doorstep.funnels.explain": ("Story", "explain"),

@@ -58,6 +58,7 @@ AsOf = Annotated[
 ]
 Timezone = Annotated[str, typer.Option(help="Time zone in which dates among the bounds are read.")]
 FirstTime = Annotated[bool, typer.Option("--first-time", help="Only units whose first ever entry lies in the range.")]
+Memory = Annotated[str | None, typer.Option(help="Memory limit, such as 2GB; more data than that goes to disk.")]
 
 
 def source_of(events: list[str] | None, lake: Path | None, snapshot: int | None) -> object:
@@ -72,7 +73,8 @@ def source_of(events: list[str] | None, lake: Path | None, snapshot: int | None)
     return opened if snapshot is None else opened.at(snapshot)
 
 
-def _memory(text: str | None) -> int | None:
+def memory_of(text: str | None) -> int | None:
+    """Bytes."""
     if text is None:
         return None
     try:
@@ -103,9 +105,7 @@ def run(
     attempts: Annotated[
         Path | None, typer.Option(help="Write every attempt to this file (.parquet or .csv).", show_default=False)
     ] = None,
-    memory: Annotated[
-        str | None, typer.Option(help="Memory limit, such as 2GB; more data than that goes to disk.")
-    ] = None,
+    memory: Memory = None,
     data: Data = DATA,
     as_json: AsJson = False,
 ) -> None:
@@ -128,7 +128,7 @@ def run(
             columns=columns_of(map_),
             breakdown=breakdown,
             source_timezone=source_timezone,
-            memory=_memory(memory),
+            memory=memory_of(memory),
             progress=told,
         )
         if attempts is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from doorstep.cli import drift, frozen, keys, lake, publishing, serve
+from doorstep.cli import compare, drift, experiment, frozen, keys, lake, publishing, sensitivity, serve, why
 from doorstep.cli.commands import app, main
 
 app.command("import")(lake.import_)
@@ -10,6 +10,10 @@ app.add_typer(lake.app)
 app.add_typer(publishing.app)
 app.add_typer(frozen.app)
 app.add_typer(drift.app)
+app.add_typer(sensitivity.app)
+app.add_typer(compare.app)
+app.add_typer(experiment.app)
+app.add_typer(why.app)
 app.add_typer(keys.app, name="keys")
 app.add_typer(serve.app)
 

@@ -105,16 +105,13 @@ class Comparison:
 
     def table(self) -> pa.Table:
         """All that `batches` gives, as one table."""
-        schema = pa.schema(
-            [
-                ("unit", pa.string()),
-                ("step", pa.string()),
-                ("direction", pa.string()),
-                ("clauses", pa.list_(pa.string())),
-            ]
-        )
-        found = list(self.batches())
-        return pa.Table.from_batches(found) if found else schema.empty_table()
+        return pa.Table.from_batches(list(self.batches()), self.table_schema())
+
+    def table_schema(self) -> pa.Schema:
+        """The columns of a table of flips; units are of the type that they have in the rows."""
+        unit = self._parts[0].names.type if self._parts else pa.string()
+        texts = [("step", pa.string()), ("direction", pa.string()), ("clauses", pa.list_(pa.string()))]
+        return pa.schema([("unit", unit), *texts])
 
     def to_dict(self) -> dict[str, Any]:
         """What ``doorstep compare --json`` prints."""

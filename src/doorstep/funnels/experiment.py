@@ -83,8 +83,8 @@ class Variant:
 @dataclass(frozen=True, slots=True)
 class Experiment:
     """An experiment's figures. ``two_variants``: units that were seen in several variants, ``no_variant``: that were
-    exposed without one, ``dropped``: that the definition excludes; none of them is in a variant. ``open`` units may still
-    go on. ``mismatch`` is the p-value of the split.
+    exposed without one, ``dropped``: that the definition excludes; none of them is in a variant. ``immature``:
+    units that may still go on. ``mismatch`` is the p-value of the split.
     """
 
     funnel: Funnel
@@ -316,8 +316,8 @@ def _name(value: object) -> str:
 def _exposures(
     batch: Batch, asked: Asked, bounds: Bounds, exposed: Question | None, codes: NDArray[np.int32]
 ) -> tuple[Integers, Integers, Integers]:
-    """Of each unit: the time of its first exposure (`FOREVER`: none), and the least and greatest number of the values at
-    its exposures; -1 where it has none. Without any value an exposure is one without a variant.
+    """Of each unit: the time of its first exposure (`FOREVER`: none), and the least and greatest number of the values
+    at its exposures; -1 where it has none. Without any value an exposure is one without a variant.
     """
     questions = [asked.plan.questions[one] for one in asked.funnel.entry_positions] if exposed is None else [exposed]
     mask = np.bitwise_or.reduce([np.int64(1) << np.int64(batch.bit(one)) for one in questions])
@@ -449,8 +449,8 @@ def _notes(
             yield f"{name} is not in the declared split, so that the split cannot be checked."
     if mismatch is not None and mismatch < MISMATCH:
         yield (
-            f"the split is not the declared one (p = {mismatch:.2g}): units went missing on one side, and no other figure "
-            "here should be believed before it is known why."
+            f"the split is not the declared one (p = {mismatch:.2g}): units went missing on one side, and no other "
+            "figure here should be believed before it is known why."
         )
     if seen.immature and not mature_only:
         yield (

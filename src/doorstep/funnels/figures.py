@@ -79,7 +79,7 @@ def figures_of(funnel: Funnel, counted: Attempts) -> Figures:
     """The figures of attempts that all count."""
     entered = len(counted)
     reached = reached_by(funnel, counted)
-    clocks = _clocks(funnel, counted)
+    clocks = clocks_of(funnel, counted)
     last = reached[:, funnel.required[-1]]
     mature = counted.status != STATUSES.index("open")
     completed = int(last.sum())
@@ -106,7 +106,7 @@ def reached_by(funnel: Funnel, counted: Attempts) -> Flags:
     return reached
 
 
-def _clocks(funnel: Funnel, counted: Attempts) -> NDArray[np.int64]:
+def clocks_of(funnel: Funnel, counted: Attempts) -> NDArray[np.int64]:
     """n x R: the clocks of the required steps; steps that were not reached carry the clock before them."""
     required = counted.at[:, list(funnel.required)]
     if funnel.order == "any":

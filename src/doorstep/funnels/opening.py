@@ -72,7 +72,7 @@ class Opened:
 
 @contextmanager
 def opened(
-    source: object, needs: Needs, scope: Scope, again: Callable[[EventRows], Needs] | None = None
+    source: object, needs: Needs, scope: Scope, again: Callable[[Engine, EventRows], Needs] | None = None
 ) -> Iterator[Opened]:
     """The source, open for as long as the block runs. ``again`` may want more of it once it has seen its columns.
     Raises SourceError or RunError.
@@ -96,7 +96,7 @@ def opened(
             )
 
         rows = read(needs)
-        more = needs if again is None else again(rows)
+        more = needs if again is None else again(running, rows)
         if set(more.identities) - set(needs.identities) or more.properties - needs.properties:
             rows = read(more)
         bounds = bounds_of(rows, low, high, horizon)

@@ -20,7 +20,7 @@ from doorstep.definitions.alternatives import (
 from doorstep.definitions.funnel import Funnel, SessionOf
 from doorstep.definitions.identity import canonical, definition_hash
 from doorstep.definitions.words import listed
-from doorstep.engines.duckdb import Progress
+from doorstep.engines.duckdb import Engine, Progress
 from doorstep.engines.several import Asked, Batch, batches, needs_of_all
 from doorstep.errors import RunError, nearest
 from doorstep.funnels.bounds import Instant
@@ -153,7 +153,7 @@ def sensitivity(
     base = Asked.of(definition)
     found: list[OpenRule] = []
 
-    def wanted(rows: EventRows) -> Needs:
+    def wanted(_running: Engine, rows: EventRows) -> Needs:
         found.extend(open_rules(definition, _known(rows, scope.columns or {}), named))
         return _needs(base, found)
 
