@@ -17,7 +17,8 @@ MAY_IMPORT = {
     "rows": {"errors", "definitions"},
     "stitching": {"errors"},
     "engines": {"errors", "definitions", "matching", "rows", "stitching"},
-    "funnels": {"errors", "definitions", "matching", "rows", "stitching", "engines"},
+    "statistics": set[str](),
+    "funnels": {"errors", "definitions", "matching", "rows", "stitching", "engines", "statistics"},
     "drift": {"errors", "definitions", "rows", "engines", "funnels"},
     "registry": {"errors", "definitions", "funnels"},
     "demo": {"errors"},
@@ -27,7 +28,7 @@ MAY_IMPORT = {
     "frozen": {"errors", "funnels", "lake", "registry"},
     "cli": {
         *("errors", "definitions", "matching", "rows", "engines", "funnels", "drift", "registry", "demo"),
-        *("ingest", "lake", "server", "frozen"),
+        *("ingest", "lake", "server", "frozen", "statistics"),
     },
 }
 

@@ -90,8 +90,11 @@ def compare(
     if as_json:
         terminal.show_json(found.to_dict())
     else:
-        where = " ".join(["--lake", shlex.quote(str(lake))] if lake else ["--events", *map(shlex.quote, events or [])])
-        terminal.show(screen(found, f"doorstep explain {shlex.quote(str(after))} {where} --unit"))
+        words = ["--lake", str(lake)] if lake else ["--events", *(events or [])]
+        given = {"--snapshot": snapshot, "--since": since, "--until": until, "--as-of": as_of}
+        words += [word for name, value in given.items() if value is not None for word in (name, str(value))]
+        words += [word for pair in map_ or () for word in ("--map", pair)]
+        terminal.show(screen(found, shlex.join(["doorstep", "explain", str(after), *words, "--unit"])))
     if written is not None:
         terminal.say(f"{number_of(written, 'flip')} written to {flips}")
 

@@ -158,7 +158,7 @@ def sensitivity(
         return _needs(base, found)
 
     with opened(source, _needs(base, ()), scope, wanted) as open_:
-        kept = [rule for rule in found if rule.topic != "people" or open_.rows.kinds.get(rule.where) == "boolean"]
+        kept = [rule for rule in found if rule.topic != "people" or _yes_or_no(open_.rows, rule.where)]
         asked = [base, *(Asked.of(one.funnel) for rule in kept for one in rule.alternatives)]
         open_.refuse_impossible(asked[:1])
         totals = _walk(open_, asked)
@@ -188,6 +188,11 @@ def _named(rules: Collection[str]) -> frozenset[str]:
 def _known(rows: EventRows, columns: Mapping[str, str]) -> Known:
     ours = {*match_names(rows.columns, columns, rows.description).theirs, *rows.columns}
     return Known(frozenset(ours & LOOKED_FOR), people_among([name for name in rows.columns if name not in LOOKED_FOR]))
+
+
+def _yes_or_no(rows: EventRows, name: str) -> bool:
+    """Whether some place of the property holds nothing else, so that it can equal true."""
+    return any(place.kind == "boolean" for place in rows.values(name))
 
 
 def _needs(base: Asked, rules: Sequence[OpenRule]) -> Needs:
