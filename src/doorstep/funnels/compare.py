@@ -207,7 +207,7 @@ def _sets(between: Between, both: Sequence[Asked]) -> list[tuple[tuple[int, ...]
     """The sets of clauses to try, least first, with the definitions that they make; the whole way is always last."""
     count = len(between.clauses)
     everything = tuple(range(count))
-    tried = [(one,) for one in everything]
+    tried: list[tuple[int, ...]] = [(one,) for one in everything]
     if count <= MOST_PAIRED:
         tried += list(combinations(everything, 2))
     tried += [everything[:length] for length in range(3, count)]

@@ -210,7 +210,7 @@ def _refuse(
         raise RunError(
             "bad-alpha", f"alpha is {alpha}, and must lie between 0 and 1. Write 0.05 for intervals of 95 %."
         )
-    if len(prior) != 2 or not all(0 < one < float("inf") for one in prior):
+    if not all(0 < one < float("inf") for one in prior):
         raise RunError("bad-prior", f"the prior is {prior}; both numbers of a Beta distribution must be above 0.")
     if effect is not None and not -1 < effect < 1:
         raise RunError("bad-effect", f"the effect is {effect}; a difference of shares lies between -1 and 1.")
@@ -368,7 +368,7 @@ def _variants(
     prior: tuple[float, float],
     effect: float | None,
 ) -> tuple[Variant, ...]:
-    base = tallies[list(names).index(control)] if control in names else None
+    base = next((one for name, one in zip(names, tallies, strict=True) if name == control), None)
     tests = [
         two_shares(one.completed, one.units, base.completed, base.units)
         if base is not None and name != control
@@ -381,6 +381,7 @@ def _variants(
     found = []
     for name, one, test, p_value, belief in zip(names, tallies, tests, corrected, believed, strict=True):
         other = None if name == control else base
+        ends = None if other is None else other.completed
         rate = None if base is None or not base.units else base.completed / base.units
         found.append(
             Variant(
@@ -390,8 +391,8 @@ def _variants(
                 completed=one.completed,
                 open=one.open,
                 conversion=share(one.completed, one.units, alpha),
-                difference=_against(difference, one.completed, one, other and other.completed, other, alpha),
-                ratio=_against(ratio, one.completed, one, other and other.completed, other, alpha),
+                difference=_against(difference, one.completed, one, ends, other, alpha),
+                ratio=_against(ratio, one.completed, one, ends, other, alpha),
                 p_raw=None if test is None else test.p_value,
                 p_value=p_value,
                 test=None if test is None else test.method,

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 ALPHA: Final = 0.05
 FEW: Final = 5
 """Where fewer than this are expected in a cell, the exact test is taken."""
@@ -84,7 +86,7 @@ def two_shares(part: int, whole: int, other_part: int, other_whole: int) -> Test
     if expected < FEW:
         from scipy.stats import fisher_exact  # noqa: PLC0415 - slow to load
 
-        table = [[part, whole - part], [other_part, other_whole - other_part]]
+        table = np.array([[part, whole - part], [other_part, other_whole - other_part]])
         return Tested(finite(fisher_exact(table).pvalue), "Fisher's exact test")
     from statsmodels.stats.proportion import proportions_ztest  # noqa: PLC0415 - slow to load
 
@@ -170,4 +172,4 @@ def odds(yes: int, no: int, other_yes: int, other_no: int, alpha: float = ALPHA)
     logarithm, spread = math.log(a * d / (b * c)), math.sqrt(sum(1 / one for one in cells))
     reach = float(norm.ppf(1 - alpha / 2)) * spread
     estimate = Estimate(math.exp(logarithm), math.exp(logarithm - reach), math.exp(logarithm + reach))
-    return Odds(estimate, finite(fisher_exact([[yes, no], [other_yes, other_no]]).pvalue))
+    return Odds(estimate, finite(fisher_exact(np.array([[yes, no], [other_yes, other_no]])).pvalue))
