@@ -28,6 +28,7 @@ check: $(READY)
 bench: $(READY)
 	$(BIN)/pip install --quiet --require-hashes -r requirements/bench.txt
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.sensitivity
 
 bench-lake: $(READY) ## the same funnel over stored events: a lake beside ClickHouse's MergeTree
 	$(BIN)/pip install --quiet --require-hashes -r requirements/bench.txt
