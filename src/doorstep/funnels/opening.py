@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,10 +84,12 @@ def opened(
     if low is not None and high is not None and low >= high:
         raise RunError("bounds", "since is not before until, so no entry can lie between them. Swap or widen them.")
     refuse_unknown_names(scope.columns, needs)
-    with engine(memory=scope.memory, threads=scope.threads, progress=scope.progress) as running:
+    with ExitStack() as stack:
 
-        def read(wanted: Needs) -> EventRows:
-            return open_rows(
+        def read(wanted: Needs) -> tuple[Engine, EventRows]:
+            stack.close()  # a store can be opened once on a connection
+            running = stack.enter_context(engine(memory=scope.memory, threads=scope.threads, progress=scope.progress))
+            return running, open_rows(
                 running.connection,
                 source,
                 columns=scope.columns,
@@ -95,10 +97,10 @@ def opened(
                 needs=wanted,
             )
 
-        rows = read(needs)
+        running, rows = read(needs)
         more = needs if again is None else again(running, rows)
         if set(more.identities) - set(needs.identities) or more.properties - needs.properties:
-            rows = read(more)
+            running, rows = read(more)
         bounds = bounds_of(rows, low, high, horizon)
         span = Span(instant(low), instant(high), instant(bounds.as_of) or "", rows.description, rows.facts().rows)
         yield Opened(running, rows, bounds, span, scope)
