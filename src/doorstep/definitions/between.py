@@ -69,8 +69,9 @@ class Between:
         if not steps:
             return None
         names = {name for kind, name in kinds if kind == "whole"}
-        if "order" in names and ("whole", "entry") not in self._kinds:
-            names.add("entry")  # not told apart from the order that gives it its meaning
+        moves = any(kind in {"gone", "come"} or name.endswith(".optional") for kind, name in kinds)
+        if ("order" in names or moves) and ("whole", "entry") not in self._kinds:
+            names.add("entry")  # not told apart from the order, or the steps, that give it its meaning
         whole: dict[str, Any] = {name: getattr(self.after, name) for name in names}
         made = _fresh(_changed(self.before, {**whole, "examples": ()}, self.after), tuple(steps))
         return None if broken_rules(made) else made
