@@ -30,6 +30,7 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.lake
 	$(BIN)/python -m benchmarks.ingest
+	$(BIN)/python -m benchmarks.sensitivity
 
 bench-lake: $(READY) ## the same funnel over stored events: a lake beside ClickHouse's MergeTree
 	$(BIN)/pip install --quiet --require-hashes -r requirements/bench.txt

@@ -17,7 +17,8 @@ MAY_IMPORT = {
     "rows": {"errors", "definitions"},
     "stitching": {"errors"},
     "engines": {"errors", "definitions", "matching", "rows", "stitching"},
-    "funnels": {"errors", "definitions", "matching", "rows", "stitching", "engines"},
+    "statistics": set[str](),
+    "funnels": {"errors", "definitions", "matching", "rows", "stitching", "engines", "statistics"},
     "journeys": {"errors", "definitions", "rows", "matching", "engines", "funnels"},
     "drift": {"errors", "definitions", "rows", "engines", "funnels"},
     "registry": {"errors", "definitions", "funnels"},
@@ -30,7 +31,7 @@ MAY_IMPORT = {
     "identities": {"errors", "definitions", "rows", "stitching", "engines", "funnels", "lake"},
     "cli": {
         *("errors", "definitions", "matching", "rows", "engines", "funnels", "journeys", "drift", "registry"),
-        *("demo", "lifecycles", "ingest", "lake", "server", "frozen", "identities"),
+        *("demo", "lifecycles", "ingest", "lake", "server", "frozen", "identities", "statistics"),
     },
 }
 

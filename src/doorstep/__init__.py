@@ -21,10 +21,14 @@ if TYPE_CHECKING:
         StoreError,
     )
     from doorstep.funnels.breakdowns import Breakdown
+    from doorstep.funnels.compare import Comparison, compare
+    from doorstep.funnels.drivers import Drivers, drivers
+    from doorstep.funnels.experiment import Experiment, experiment
     from doorstep.funnels.explain import Story, explain
     from doorstep.funnels.previous import compare_previous
     from doorstep.funnels.result import FunnelResult
     from doorstep.funnels.run import run
+    from doorstep.funnels.sensitivity import Sensitivity, sensitivity
     from doorstep.journeys.examples import ExampleResult, run_examples
     from doorstep.journeys.result import JourneyResult
     from doorstep.journeys.run import replay
@@ -32,9 +36,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Breakdown",
+    "Comparison",
     "DefinitionError",
     "DoorstepError",
+    "Drivers",
     "ExampleResult",
+    "Experiment",
     "Funnel",
     "FunnelResult",
     "Issue",
@@ -43,16 +50,21 @@ __all__ = [
     "Lake",
     "RegistryError",
     "RunError",
+    "Sensitivity",
     "SourceError",
     "StoreError",
     "Story",
+    "compare",
     "compare_previous",
+    "drivers",
+    "experiment",
     "explain",
     "load",
     "open_lake",
     "replay",
     "run",
     "run_examples",
+    "sensitivity",
 ]
 
 _ROOMS = {
@@ -63,10 +75,14 @@ _ROOMS = {
     ),
     "doorstep.funnels.breakdowns": ("Breakdown",),
     "doorstep.journeys.examples": ("ExampleResult", "run_examples"),
+    "doorstep.funnels.compare": ("Comparison", "compare"),
+    "doorstep.funnels.drivers": ("Drivers", "drivers"),
+    "doorstep.funnels.experiment": ("Experiment", "experiment"),
     "doorstep.funnels.explain": ("Story", "explain"),
     "doorstep.funnels.previous": ("compare_previous",),
     "doorstep.funnels.result": ("FunnelResult",),
     "doorstep.funnels.run": ("run",),
+    "doorstep.funnels.sensitivity": ("Sensitivity", "sensitivity"),
     "doorstep.journeys.result": ("JourneyResult",),
     "doorstep.journeys.run": ("replay",),
     "doorstep.lake": ("Lake", "open_lake"),

@@ -1,7 +1,9 @@
 """Three months of a made-up B2B product's events: believable, seeded, and as untidy as real ones.
 
 Staff, robots and test users are among the rows, some messages are repeated, some rows come late or anonymous, and some
-webhooks come before what they confirm.
+webhooks come before what they confirm. Four stories are in them, for the guides to find: a bug that kept Android from
+paying for a month, four days on which confirmations of payments were lost, a country whose newer sign-ups confirm their
+address less and less, and an experiment with the form for signing up.
 """
 
 from __future__ import annotations
@@ -33,6 +35,21 @@ ROWS_PER_USER: Final = 25
 USERS_PER_ACCOUNT: Final = 7
 SAMPLE_ROWS: Final = 2_000
 
+BUG: Final = (BEGIN + 27 * DAY, BEGIN + 55 * DAY)
+"""February: hardly anyone on Android gets from the checkout to a payment."""
+
+INCIDENT: Final = (BEGIN + 63 * DAY, BEGIN + 67 * DAY)
+"""Monday, 9 March, to Thursday: no payment is confirmed."""
+
+DRIFT: Final = (BEGIN + 40 * DAY, BEGIN + DAYS * DAY)
+"""From here on sign-ups from India confirm their address less and less."""
+
+FORMS: Final = (BEGIN + 21 * DAY, BEGIN + 77 * DAY)
+"""For these eight weeks half of those who sign up see a short form; more of them confirm their address."""
+
+SHORT_FORM: Final = 0.07
+"""How much more, as a share."""
+
 
 @dataclass
 class _Log:
@@ -50,8 +67,10 @@ class _Log:
         self.times.append(times)
         self.properties.append(properties)
 
-    def some(self, users: Integers, times: Integers, share: float, median: float) -> tuple[Integers, Integers]:
-        """Those who go on, and when: ``share`` of them, after a delay whose median is given in hours."""
+    def some(
+        self, users: Integers, times: Integers, share: float | NDArray[np.float64], median: float
+    ) -> tuple[Integers, Integers]:
+        """Those who go on, and when: ``share`` of them (or a chance for each), after a delay of this median (hours)."""
         going = self.rng.random(len(users)) < share
         delay = np.exp(self.rng.normal(np.log(median * HOUR), 1.6, len(users))).astype(np.int64)
         return users[going], (times + delay)[going]
@@ -119,13 +138,17 @@ def _starts(rng: np.random.Generator, count: int) -> Integers:
 def _signups(log: _Log, people: _People) -> None:
     users = np.flatnonzero(~people.robot)
     times = _starts(log.rng, len(users))
-    log.add("signup_started", users, times)
-    verified, verified_at = log.some(users, times, 0.74, 0.6)
+    short = log.rng.random(len(people.robot)) < 0.5
+    log.add("signup_started", users, times, signup_form=_forms(log, short[users], times))
+    verifies = np.where(_during(FORMS, times) & short[users], 0.74 + SHORT_FORM, 0.74)
+    drifted = (times - DRIFT[0]) / (DRIFT[1] - DRIFT[0])
+    verifies -= np.where(_during(DRIFT, times) & (people.country[users] == "IN"), 0.5 * drifted, 0.0)
+    verified, verified_at = log.some(users, times, verifies, 0.6)
     log.add("email_verified", verified, verified_at)
     log.add("first_session", *log.some(verified, verified_at, 0.72, 5))
     missing = np.setdiff1d(users, verified)
     again, again_at = log.some(missing, times[np.searchsorted(users, missing)] + 14 * DAY, 0.2, 60)
-    log.add("signup_started", again, again_at)
+    log.add("signup_started", again, again_at, signup_form=_forms(log, short[again], again_at))
     log.add("email_verified", *log.some(again, again_at, 0.6, 0.5))
     mobile = people.platform[users] != "web"
     app, app_at = users[mobile], times[mobile]
@@ -136,6 +159,18 @@ def _signups(log: _Log, people: _People) -> None:
     log.add("tutorial_completed", taught, taught_at)
     log.add("enable_notifications", *log.some(taught, taught_at, 0.45, 0.1))
     log.add("account_created", *log.some(taught, taught_at, 0.71, 0.7))
+
+
+def _during(span: tuple[int, int], times: Integers) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = (span[0] <= times) & (times < span[1])
+    return found
+
+
+def _forms(log: _Log, short: NDArray[np.bool_], times: Integers) -> list[str | None]:
+    """Which form is seen, while there are two; some who come back have lost their cookie and may see the other."""
+    seen = np.where(log.rng.random(len(short)) < 0.05, log.rng.random(len(short)) < 0.5, short)
+    during = _during(FORMS, times).tolist()
+    return [("short" if one else "control") if asked else None for one, asked in zip(seen, during, strict=True)]
 
 
 def _shopping(log: _Log, people: _People) -> None:
@@ -186,12 +221,14 @@ def _subscriptions(log: _Log, people: _People) -> None:
         log.add("pricing_view", users, times, currency=currency)
         checked, checked_at = log.some(users, times, 0.66, 2)
         log.add("checkout_started", checked, checked_at)
-        paid, paid_at = log.some(checked, checked_at, 0.74, 1)
+        broken = _during(BUG, checked_at) & (people.platform[checked] == "android")
+        paid, paid_at = log.some(checked, checked_at, np.where(broken, 0.05, 0.74), 1)
         log.add("payment_submitted", paid, paid_at)
         confirmed = log.rng.random(len(paid)) < 0.93
         webhook = np.exp(log.rng.normal(np.log(0.3 * HOUR), 1.5, len(paid))).astype(np.int64)
         early = log.rng.random(len(paid)) < 0.08
         active_at = np.where(early, paid_at - np.minimum(webhook, 20 * HOUR), paid_at + webhook)
+        confirmed &= ~_during(INCIDENT, active_at)
         log.add("subscription_active", paid[confirmed], active_at[confirmed])
         left, left_at = log.some(paid[confirmed], active_at[confirmed], 0.18, 24 * 20)
         log.add("subscription_cancelled", left, left_at)
@@ -252,7 +289,7 @@ def _table(log: _Log, people: _People) -> pa.Table:
 def _properties(people: _People, users: Integers, extra: Sequence[Mapping[str, object]]) -> list[str]:
     texts = []
     for user, own in zip(users.tolist(), extra, strict=True):
-        marks: dict[str, object] = dict(own)
+        marks: dict[str, object] = {name: value for name, value in own.items() if value is not None}
         if user >= 0:
             marks |= {"internal": True} if people.staff[user] else {}
             marks |= {"test_user": True} if people.test[user] else {}

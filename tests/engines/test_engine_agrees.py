@@ -119,7 +119,7 @@ def test_buckets_change_nothing(
     """Rows walked in several parts, as under a memory limit, give the same attempts."""
     case = case_of(document, rows, options)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("doorstep.engines.duckdb._buckets", lambda *_: buckets)
+        patch.setattr("doorstep.engines.duckdb.buckets_of", lambda *_: buckets)
         assert _by_engine(case, _table(rows), options) == _expected(case)
 
 

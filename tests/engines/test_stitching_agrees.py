@@ -112,7 +112,7 @@ def test_a_stitched_run_finds_the_attempts_of_the_rules_thousands_of_times(
 def test_buckets_change_nothing(both: tuple[dict[str, Any], list[dict[str, Any]]], options: dict[str, Any]) -> None:
     """Under a memory limit a unit's rows, whichever ids they have, are walked together."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("doorstep.engines.duckdb._buckets", lambda *_: 3)
+        patch.setattr("doorstep.engines.duckdb.buckets_of", lambda *_: 3)
         assert _by_engine(*both, options) == _expected(*both, options)
 
 

@@ -195,7 +195,7 @@ def test_groups_sum_to_the_whole(document: dict[str, Any], rows: list[dict[str, 
     if not rows:
         return
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("doorstep.engines.duckdb._buckets", lambda *_: buckets)
+        patch.setattr("doorstep.engines.duckdb.buckets_of", lambda *_: buckets)
         result = run_funnel(funnel, units, breakdown=Breakdown("p", at))
         top = run_funnel(funnel, units.take(list(reversed(range(len(rows))))), breakdown=[Breakdown("p", at)], top=1)
     whole = result.figures

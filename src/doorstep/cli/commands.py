@@ -56,6 +56,7 @@ AsOf = Annotated[
 ]
 Timezone = Annotated[str, typer.Option(help="Time zone in which dates among the bounds are read.")]
 FirstTime = Annotated[bool, typer.Option("--first-time", help="Only units whose first ever entry lies in the range.")]
+Memory = Annotated[str | None, typer.Option(help="Memory limit, such as 2GB; more data than that goes to disk.")]
 
 
 def source_of(events: list[str] | None, lake: Path | None, snapshot: int | None) -> object:
@@ -129,9 +130,7 @@ def run(
     attempts: Annotated[
         Path | None, typer.Option(help="Write every attempt to this file (.parquet or .csv).", show_default=False)
     ] = None,
-    memory: Annotated[
-        str | None, typer.Option(help="Memory limit, such as 2GB; more data than that goes to disk.")
-    ] = None,
+    memory: Memory = None,
     data: Data = DATA,
     as_json: AsJson = False,
 ) -> None:

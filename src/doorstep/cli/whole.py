@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from doorstep.cli import drift, frozen, identity, journey, keys, lake, people, publishing, segments, serve
+from doorstep.cli import (
+    compare,
+    drift,
+    experiment,
+    frozen,
+    identity,
+    journey,
+    keys,
+    lake,
+    people,
+    publishing,
+    segments,
+    sensitivity,
+    serve,
+    why,
+)
 from doorstep.cli.commands import app, main
 
 app.command("import")(lake.import_)
@@ -11,6 +26,10 @@ app.add_typer(identity.app)
 app.add_typer(publishing.app)
 app.add_typer(frozen.app)
 app.add_typer(drift.app)
+app.add_typer(sensitivity.app)
+app.add_typer(compare.app)
+app.add_typer(experiment.app)
+app.add_typer(why.app)
 app.add_typer(journey.journey, name="journey")
 app.add_typer(keys.app, name="keys")
 app.add_typer(serve.app)

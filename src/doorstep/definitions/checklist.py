@@ -220,18 +220,19 @@ def _exclusions(funnel: Funnel) -> Iterator[Rule]:
     yield Rule(topic, WHOLE, _given(funnel, "exclude_between"), means)
 
 
-_PEOPLE: Final = {
+PEOPLE: Final = {
     "staff": re.compile(r"staff|employee|internal|e_?mail|domain", re.I),
     "test users": re.compile(r"(?<![a-z])[Tt]est|[a-z]Test|(?<![a-z])(demo|sandbox|fake|dummy|qa|QA)(?![a-z])"),
     "bots": re.compile(r"(?<![a-z])[Bb]ots?(?![a-z])|[a-z]Bots?(?![a-z])|BOT|crawler|spider|synthetic|user_?agent"),
 }
+"""Kinds of people that most funnels leave out, and how properties that tell them apart are called."""
 
 
 def _kinds_of_people(funnel: Funnel) -> Iterator[Rule]:
     """For staff, test users and bots: whether any filter sounds, by its property or value, as if it told them apart."""
     tests = [test for _, selector in selectors(funnel) for test in tests_of(selector.condition)]
     excluded = {name for rule in (*funnel.exclude, *funnel.exclude_units) for name in rule.event}
-    for people, sounds in _PEOPLE.items():
+    for people, sounds in PEOPLE.items():
         telling = {name for name in excluded if sounds.search(name)} | {
             test.property for test in tests if any(sounds.search(str(one)) for one in (test.property, *test.operand))
         }
@@ -339,4 +340,4 @@ def _horizon(funnel: Funnel) -> Iterator[Rule]:
     yield Rule(topic, WHOLE, "defaulted", means)
 
 
-__all__ = ["Rule", "State", "Topic", "checklist"]
+__all__ = ["PEOPLE", "WHOLE", "Rule", "State", "Topic", "checklist"]

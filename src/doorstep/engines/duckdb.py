@@ -166,12 +166,17 @@ def match(
     """Runs the plan over the rows (semantics 1-7). ``bounds.as_of`` is a time, not `FOREVER`."""
     with reading(rows.description):
         query = Query(stitched(engine, rows, funnel, bounds), funnel, plan, bounds, first_time, lookups)
-        buckets = _buckets(engine, rows, query)
+        buckets = buckets_of(engine, rows, query)
         if buckets == 1:
-            parts = [_walk(engine, query, _read_plain(engine, query) or _read(engine, query), 0)]
+            parts = [_walk(engine, query, rows_that_matter(engine, query), 0)]
         else:
             parts = list(_in_buckets(engine, query, buckets))
         return _together(engine, parts, query)
+
+
+def rows_that_matter(engine: Engine, query: Query) -> pa.Table:
+    """The columns of ``query.carried``, ``t`` and ``w`` of every row that matters."""
+    return _read_plain(engine, query) or _read(engine, query)
 
 
 def _fetch(engine: Engine, statement: str, what: str) -> pa.Table:
@@ -240,7 +245,7 @@ def _read(engine: Engine, query: Query) -> pa.Table:
     return pa.concat_tables([read.result() for read in reads])
 
 
-def _buckets(engine: Engine, rows: EventRows, query: Query) -> int:
+def buckets_of(engine: Engine, rows: EventRows, query: Query) -> int:
     """In how many parts the rows must be walked to stay within the memory limit."""
     if engine.memory is None:
         return 1
@@ -294,8 +299,8 @@ def _walk(engine: Engine, query: Query, table: pa.Table, offset: int) -> _Part:
     streams = None
     if query.stream_columns:
         streams = in_value_order(code([table.column(name) for name in query.stream_columns]))
-    time = _numbers(table.column("t"))
-    word = _numbers(table.column("w"))
+    time = numbers_of(table.column("t"))
+    word = numbers_of(table.column("w"))
     columns = [table.column(name) for name in query.unit_columns]
     units = by_unit(columns, time, word, None if streams is None else streams.codes, engine.threads)
     no_stream = 0 if streams is None else int((units.rows["stream"] < 0).sum())
@@ -316,8 +321,17 @@ def _walk(engine: Engine, query: Query, table: pa.Table, offset: int) -> _Part:
     )
 
 
-def _numbers(column: pa.ChunkedArray) -> NDArray[np.int64]:
+def numbers_of(column: pa.ChunkedArray) -> NDArray[np.int64]:
+    """A column of integers without nulls."""
     return whole_numbers(in_one(column))
+
+
+def spans_of(starts: NDArray[np.int64], threads: int) -> list[tuple[int, int]]:
+    """Ranges of units with about as many rows each."""
+    rows = int(starts[-1])
+    pieces = max(1, min(threads * 4, rows // 50_000))
+    cuts = np.searchsorted(starts, np.linspace(0, rows, pieces + 1)[1:-1])
+    return list(pairwise([0, *(int(cut) for cut in cuts), len(starts) - 1]))
 
 
 def _walk_units(
@@ -329,15 +343,11 @@ def _walk_units(
     coded: Sequence[Coded],
     offset: int,
 ) -> tuple[Attempts, Looked, int, int]:
-    """Ranges of units with about as many rows each, one after another or side by side."""
+    """Ranges of units, one after another or side by side."""
     record = lay_out(plan)
     lookups = query.lookups or Lookups()
     codes = np.stack([one.codes for one in coded], axis=1) if coded else np.empty((0, 0), np.int32)
     masks = coded[-1].values[0] if lookups.segments else None
-    units = len(starts) - 1
-    pieces = max(1, min(engine.threads * 4, len(rows) // 50_000))
-    cuts = np.searchsorted(starts, np.linspace(0, len(rows), pieces + 1)[1:-1])
-    edges = [0, *(int(cut) for cut in cuts), units]
 
     def one(span: tuple[int, int]) -> tuple[Attempts, Looked, int, int]:
         table, walked, vanished = attempts_of(
@@ -347,7 +357,7 @@ def _walk_units(
         return from_table(table, rows, len(plan.steps), len(plan.required), None, offset), looked, walked, vanished
 
     with ThreadPoolExecutor(engine.threads) as pool:
-        found = list(pool.map(one, pairwise(edges)))
+        found = list(pool.map(one, spans_of(starts, engine.threads)))
     looked = Looked(
         np.concatenate([part.codes for _, part, _, _ in found]),
         np.concatenate([part.segments for _, part, _, _ in found]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -58,12 +59,15 @@ def timestamps(microseconds: np.ndarray[Any, np.dtype[np.int64]]) -> pa.Array:
 
 
 def unit_names(funnel: Funnel, matched: Matched, attempts: Attempts | None = None) -> pa.Array:
-    """The unit of each attempt (of some of them) as it is named: its value; of several columns their JSON list; of a
-    session the unit and its number.
-    """
+    """The unit of each attempt (of some of them) as it is named."""
     chosen = matched.attempts if attempts is None else attempts
     numbers = pa.array(chosen.unit)
     columns = [spell(values.take(numbers)) for spell, values in zip(matched.spell, matched.unit_values, strict=True)]
+    return units_named(funnel, columns, chosen.session)
+
+
+def units_named(funnel: Funnel, columns: Sequence[pa.Array], sessions: np.ndarray[Any, Any]) -> pa.Array:
+    """A unit as it is named: its value; of several columns their JSON list; of a session the unit and its number."""
     if len(columns) == 1 and not isinstance(funnel.count_by, SessionOf):
         return columns[0]
     if len(columns) == 1:
@@ -71,6 +75,5 @@ def unit_names(funnel: Funnel, matched: Matched, attempts: Attempts | None = Non
     else:
         names = [json.dumps(values) for values in zip(*(column.to_pylist() for column in columns), strict=True)]
     if isinstance(funnel.count_by, SessionOf):
-        sessions = chosen.session.tolist()
-        names = [f"{name}#{session}" for name, session in zip(names, sessions, strict=True)]
+        names = [f"{name}#{session}" for name, session in zip(names, sessions.tolist(), strict=True)]
     return pa.array(names, pa.string())
