@@ -7,9 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
-import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
 import typer
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -101,17 +98,20 @@ def compare(
 
 def _write(found: Comparison, path: Path) -> int:
     """Some units at a time; how many rows."""
+    import pyarrow as pa
+    from pyarrow import csv, parquet
+
     schema = found.table_schema()
     rows = 0
     try:
         if path.suffix == ".parquet":
-            with pyarrow.parquet.ParquetWriter(path, schema) as writer:
+            with parquet.ParquetWriter(path, schema) as writer:
                 for batch in found.batches():
                     writer.write_batch(batch)
                     rows += batch.num_rows
         else:
             plain = schema.set(3, pa.field("clauses", pa.string()))
-            with pyarrow.csv.CSVWriter(path, plain) as lines:
+            with csv.CSVWriter(path, plain) as lines:
                 for batch in found.batches():
                     said = pa.array([" + ".join(one) for one in batch.column(3).to_pylist()], pa.string())
                     lines.write_batch(pa.record_batch([*batch.columns[:3], said], schema=plain))
