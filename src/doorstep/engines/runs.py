@@ -106,7 +106,7 @@ def match_runs(
         spell=(runs.spell,),
         streams=(),
         group_values=(),
-        segments=np.zeros(0, np.int64),
+        segments=np.zeros(len(attempts), np.int64),
         rows=sum(part.rows for part in parts) + no_unit,
         unit_count=sum(part.walked for part in parts),
         no_unit=no_unit,
@@ -206,21 +206,24 @@ class _Walk:
             names = np.unique(np.concatenate([piece[0] for piece in pieces])) if pieces else np.zeros(0, np.int32)
             pieces = [(_frozen(np.searchsorted(names, one[0]).astype(np.int32)), *one[1:]) for one in pieces]
             first, last = 0, len(names)
-        starts = np.zeros(last - first + 1, np.int64)
+        sizes, seen = np.zeros(last - first, np.int64), np.zeros(last - first, np.int64)
         for units, times, codes, words in pieces:
-            _count(units, times, codes, words, first, self.span[0], self.span[1], starts)
-        np.cumsum(starts, out=starts)
+            _count(units, times, codes, words, first, *self.span, sizes, seen)
+        matter = int(sizes.sum())
+        idle, gone = _leave_out(sizes, seen, self.record[0])
+        starts = np.zeros(len(sizes) + 1, np.int64)
+        np.cumsum(sizes, out=starts[1:])
         rows = scratch.rows(int(starts[-1]))
-        following = starts[:-1].copy()
+        following = np.where(sizes > 0, starts[:-1], -1)
         for units, times, codes, words in pieces:
-            _place(units, times, codes, words, first, self.span[0], self.span[1], following, rows)
+            _place(units, times, codes, words, first, *self.span, following, rows)
         table, walked, vanished = attempts_of(
-            self.record, rows, starts, (0, len(starts) - 1), self.bounds, first_time=self.first_time
+            self.record, rows, starts, (0, len(sizes)), self.bounds, first_time=self.first_time
         )
         attempts = from_table(table, rows, len(self.plan.steps), len(self.plan.required), None, first)
         if names is not None:
             attempts = attempts.with_units(names[attempts.unit].astype(np.int64))
-        return _Part(attempts, len(rows), walked, vanished)
+        return _Part(attempts, matter, walked + idle, vanished + gone)
 
 
 class _Scratch:
@@ -265,24 +268,44 @@ def _numbered(units: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.i
 
 
 @njit(cache=True, nogil=True)
-def _count(units: Any, times: Any, codes: Any, words: Any, base: Any, low: Any, high: Any, sizes: Any) -> None:
-    """Adds the number of rows that matter of unit ``base + u`` to ``sizes[u + 1]``."""
+def _count(
+    units: Any, times: Any, codes: Any, words: Any, base: Any, low: Any, high: Any, sizes: Any, seen: Any
+) -> None:
+    """Adds the number of rows that matter of unit ``base + u`` to ``sizes[u]``, and what they meet to ``seen[u]``."""
     coded = len(codes) > 0
     for i in range(len(units)):
-        if low <= times[i] <= high and (not coded or words[codes[i]] != 0):
-            sizes[units[i] - base + 1] += 1
+        word = words[codes[i]] if coded else words[0]
+        if low <= times[i] <= high and word != 0:
+            sizes[units[i] - base] += 1
+            seen[units[i] - base] |= word
+
+
+@njit(cache=True, nogil=True)
+def _leave_out(sizes: Any, seen: Any, plan: Any) -> tuple[int, int]:
+    """Empties units none of whose rows may start an attempt, which are most of a funnel's: their rows need no place.
+    (how many there are, how many of them `exclude_units` makes vanish).
+    """
+    units = vanished = 0
+    for unit in range(len(sizes)):
+        if sizes[unit] > 0 and seen[unit] & plan.entry_mask == 0:
+            sizes[unit] = 0
+            units += 1
+            vanished += plan.vanish_bit >= 0 and (seen[unit] >> plan.vanish_bit) & 1
+    return units, vanished
 
 
 @njit(cache=True, nogil=True)
 def _place(
     units: Any, times: Any, codes: Any, words: Any, base: Any, low: Any, high: Any, following: Any, rows: Any
 ) -> None:
-    """Puts the rows that matter where their units' rows go on."""
+    """Puts the rows that matter where their units' rows go on; -1: they are left out."""
     coded = len(codes) > 0
     for i in range(len(units)):
+        at = following[units[i] - base]
+        if at < 0:
+            continue
         word = words[codes[i]] if coded else words[0]
         if low <= times[i] <= high and word != 0:
-            at = following[units[i] - base]
             following[units[i] - base] = at + 1
             row = rows[at]
             row.time, row.word, row.place, row.stream, row.used = times[i], word, 0, 0, 0
