@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import doorstep
+from doorstep.definitions.reading import load
 from doorstep.errors import RunError
 from doorstep.frozen import freeze, map_of, rerun
 from doorstep.funnels.data_check import check_against
@@ -218,7 +219,7 @@ def test_what_is_excluded_says_nothing_and_shows_in_the_version(lake: doorstep.L
 
 def test_check_says_when_rows_lack_the_account_that_their_users_had_joined(lake: doorstep.Lake) -> None:
     """By `group` calls of users and devices, and by rows that hold both; what came before is nobody's."""
-    funnel = doorstep.load({**USERS, "count_by": "account_id"})
+    funnel = load({**USERS, "count_by": "account_id"})
 
     def found() -> list[str]:
         return [one.message for one in check_against(funnel, lake) if one.code == "unstitched-accounts"]
@@ -234,7 +235,7 @@ def test_check_says_when_rows_lack_the_account_that_their_users_had_joined(lake:
     assert "2 rows name no `account_id`" in said
     tell(lake, Event("visit", NOON, "ben", account_id="bolt"), Event("pay", NOON + 7, "ben"), batch="rows")
     assert "3 rows" in found()[0]
-    stitched = doorstep.load(ACCOUNTS)
+    stitched = load(ACCOUNTS)
     assert [one for one in check_against(stitched, lake) if one.path == "count_by"] == []
 
 

@@ -128,8 +128,13 @@ def test_a_name_with_the_character_nul_is_rejected(lake: doorstep.Lake, tmp_path
     rows = [good, *({**good, name: "x\0y", "message_id": "x\0y"} for name in good if name != "time")]
     rows.append({**good, "message_id": "n", "plan": "p" if ending == "csv" else "p\0q"})
     table = pl.DataFrame(rows)
-    writes = {"parquet": table.write_parquet, "csv": table.write_csv, "jsonl": table.write_ndjson}
-    writes[ending](path)
+    match ending:
+        case "parquet":
+            table.write_parquet(path)
+        case "csv":
+            table.write_csv(path)
+        case _:
+            table.write_ndjson(path)
     rejects = tmp_path / "rejects.jsonl"
     for _ in range(2):  # the second time there is something to compare with
         came = lake.add(path, received_at=START, rejects=rejects)
