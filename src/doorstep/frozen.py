@@ -68,6 +68,7 @@ def rerun(registry: Registry, lake: Lake, run_id: str) -> Rerun:
         timezone=bounds.timezone,
         first_time=bounds.first_time,
         breakdown=bounds.breakdown,
+        top=bounds.top,
     )
     return Rerun(frozen, result)
 

@@ -191,3 +191,15 @@ def test_the_environment_says_where(doorstep: Doorstep, place: Path, monkeypatch
         assert doorstep("versions", "--json").json == {"versions": []}
         assert doorstep("publish", "signup.yaml", "--json").json["definitions"][0]["version"] == 1
         assert doorstep("show", "signup@1").out == FUNNEL
+
+
+def test_drift_without_files_looks_at_what_is_published(doorstep: Doorstep) -> None:
+    """The latest version of each definition, or a published one by name; with nothing published that is said."""
+    events = ("--events", "events.csv", "--json")
+    assert doorstep("drift", *events).json["error"]["code"] == "no-registry"
+    doorstep("keys", "create", "--name", "web")
+    assert doorstep("drift", *events).json["error"]["code"] == "nothing-published"
+    doorstep("publish", "signup.yaml", "--by", "ada")
+    told = doorstep("drift", *events)
+    assert (told.code, [one["code"] for one in told.json["findings"]]) == (1, ["little-history"])
+    assert doorstep("drift", "signup@1", *events).json == told.json

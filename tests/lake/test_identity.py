@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 
 import doorstep
+from doorstep.definitions.reading import load
 from doorstep.errors import RunError
 from doorstep.frozen import freeze, map_of, rerun
+from doorstep.funnels.data_check import check_against
 from doorstep.identities import identities, who
 from doorstep.ingest import posthog, segment
 from doorstep.ingest.calls import Rules
@@ -213,6 +215,43 @@ def test_what_is_excluded_says_nothing_and_shows_in_the_version(lake: doorstep.L
     whole, without = (doorstep.run({**USERS, **more}, lake) for more in ({}, {"exclude": [{"event": "visit"}]}))
     assert (whole.data.matched, without.data.matched) == (2, 1)
     assert whole.data.map_version != without.data.map_version
+
+
+def test_check_says_when_rows_lack_the_account_that_their_users_had_joined(lake: doorstep.Lake) -> None:
+    """By `group` calls of users and devices, and by rows that hold both; what came before is nobody's."""
+    funnel = load({**USERS, "count_by": "account_id"})
+
+    def found() -> list[str]:
+        return [one.message for one in check_against(funnel, lake) if one.code == "unstitched-accounts"]
+
+    tell(
+        lake, Event("visit", NOON, "ann"), Event("visit", NOON + 9, account_id="acme"), Event("visit", NOON + 1, "eve")
+    )
+    assert found() == []
+    tell(lake, Member("acme", NOON + 5, "ann"), Member("acme", NOON + 5, anonymous_id="d1"), batch="joined")
+    assert found() == []
+    tell(lake, Event("pay", NOON + 5, "ann"), Event("pay", NOON + 6, anonymous_id="d1"), batch="more")
+    (said,) = found()
+    assert "2 rows name no `account_id`" in said
+    tell(lake, Event("visit", NOON, "ben", account_id="bolt"), Event("pay", NOON + 7, "ben"), batch="rows")
+    assert "3 rows" in found()[0]
+    stitched = load(ACCOUNTS)
+    assert [one for one in check_against(stitched, lake) if one.path == "count_by"] == []
+
+
+def test_a_frozen_run_of_several_breakdowns_is_counted_again(lake: doorstep.Lake, tmp_path: Path) -> None:
+    """The most entered values and the others, as they were, whatever came since."""
+    rows = [Event("visit", NOON + n, f"u{n}", properties={"plan": f"p{min(n, 2)}", "os": "ios"}) for n in range(5)]
+    tell(lake, *rows)
+    by, top = ("plan@last", "os"), 1
+    with open_registry(tmp_path / "registry", lambda: NOON) as registry:
+        registry.publish(USERS, by="ana")
+        result = doorstep.run(USERS, lake.at(lake.snapshot().id), breakdown=by, top=top)
+        assert [str(value) for value, _ in result.breakdown] == ["('p2', 'ios')", "other (2 values)"]
+        bounds = RunBounds(result.data.as_of, breakdown=by, top=top)
+        kept = freeze(registry, lake, USERS["funnel"], 1, result, bounds, by="ana")
+        tell(lake, Event("visit", NOON, "late", properties={"plan": "p9", "os": "ios"}), batch="late")
+        assert rerun(registry, lake, kept.id).same
 
 
 def test_a_frozen_run_keeps_its_map(lake: doorstep.Lake, tmp_path: Path) -> None:

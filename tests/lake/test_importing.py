@@ -118,6 +118,53 @@ def test_of_rows_with_one_message_id_the_earliest_is_imported(lake: doorstep.Lak
     assert rows_of(lake, "time") == [(START + 1,)]
 
 
+@pytest.mark.parametrize("ending", ["parquet", "csv", "jsonl"])
+def test_a_name_with_the_character_nul_is_rejected(lake: doorstep.Lake, tmp_path: Path, ending: str) -> None:
+    """An id, an event's name or a message id that no table could find again, whatever the format; a value may hold it.
+    The others are there, and what is mended is.
+    """
+    path = tmp_path / f"e.{ending}"
+    good = {"user_id": "u1", "anonymous_id": "d", "account_id": "a", "event": "pay", "time": START, "message_id": "m"}
+    rows = [good, *({**good, name: "x\0y", "message_id": "x\0y"} for name in good if name != "time")]
+    rows.append({**good, "message_id": "n", "plan": "p" if ending == "csv" else "p\0q"})
+    table = pl.DataFrame(rows)
+    match ending:
+        case "parquet":
+            table.write_parquet(path)
+        case "csv":
+            table.write_csv(path)
+        case _:
+            table.write_ndjson(path)
+    rejects = tmp_path / "rejects.jsonl"
+    for _ in range(2):  # the second time there is something to compare with
+        came = lake.add(path, received_at=START, rejects=rejects)
+        assert dict(came.rejected) == {"nul_character": 5} == dict(try_import(path).rejected)
+    mended = rejects.read_text("utf-8").replace("\\u0000", "-")
+    rejects.write_text(mended, "utf-8")
+    assert lake.add(rejects, received_at=START).added == 1  # they share their message id
+    assert counts(lake) == [0, 0]
+    assert lake.check() == ()
+
+
+def test_a_mended_row_of_a_table_is_what_its_cells_spelt(lake: doorstep.Lake, tmp_path: Path) -> None:
+    """The time in microseconds is a time, numbers are numbers, and an object of properties is one."""
+    path, rejects = tmp_path / "e.csv", tmp_path / "rejects.jsonl"
+    path.write_text(
+        "user_id,event,time,seats,ok,code,properties\n"
+        f'u1,signup,{START},3,true,x7,"{{""plan"": ""pro""}}"\n'
+        f'u2,,{START + 1},4,false,07,"{{""plan"": ""free""}}"\n',
+        "utf-8",
+    )
+    assert dict(lake.add(path, received_at=START, rejects=rejects).rejected) == {"no_event": 1}
+    (row,) = map(json.loads, rejects.read_text("utf-8").splitlines())
+    assert (row["time"], row["seats"], row["ok"], row["code"]) == (START + 1, 4, False, "07")
+    rejects.write_text(json.dumps({**row, "event": "signup"}), "utf-8")
+    assert lake.add(rejects, received_at=START).added == 1
+    for filters in ({"seats": 4}, {"ok": False}, {"code": "07"}, {"plan": "free"}):
+        definition = {**FUNNEL, "steps": [{"event": "signup", "filters": filters}, {"event": "pay"}]}
+        assert counts(lake, definition) == [1, 0], filters
+
+
 def test_rejects_can_be_mended_and_imported(lake: doorstep.Lake, tmp_path: Path) -> None:
     """The report counts by reason; the file of rejects holds each row and why, and imports once it is mended."""
     path = tmp_path / "e.jsonl"

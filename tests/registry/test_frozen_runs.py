@@ -19,7 +19,7 @@ u2,signup,2026-03-01T00:00:00.000001Z,
 """
 
 BOUNDS = RunBounds(
-    as_of=1_772_600_000_000_001, since=-1, until=2**62, timezone="Europe/Berlin", first_time=True, breakdown="plan"
+    as_of=1_772_600_000_000_001, since=-1, until=2**62, timezone="Europe/Berlin", first_time=True, breakdown=("plan",)
 )
 
 
@@ -57,3 +57,19 @@ def test_a_run_that_is_not_there_is_told(registry: Registry) -> None:
     """By its id."""
     with pytest.raises(RegistryError, match="no frozen run 'abc'"):
         registry.runs.get("abc")
+
+
+@pytest.mark.parametrize(
+    ("breakdown", "top"),
+    [((), None), (("plan",), None), (("plan", "country@last"), None), (("plan",), 3), (('{"by": 1}',), None)],
+)
+def test_what_figures_were_broken_down_by_is_kept(
+    registry: Registry, tmp_path: Path, breakdown: tuple[str, ...], top: int | None
+) -> None:
+    """None, one or several breakdowns, and how many of the most entered values."""
+    registry.publish(signup(), by="ada")
+    bounds = RunBounds(as_of=1, breakdown=breakdown, top=top)
+    kept = registry.runs.keep(
+        "signup", 1, snapshot=1, map_version=0, bounds=bounds, figures=_figures(tmp_path), by="eve"
+    )
+    assert registry.runs.get(kept.id).bounds == bounds

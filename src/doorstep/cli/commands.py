@@ -86,6 +86,21 @@ def memory_of(text: str | None) -> int | None:
     return size
 
 
+Breakdowns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--breakdown",
+        help="A property; figures for each value it has at the entry, or elsewhere: platform@last, @STEP, "
+        "@first_touch, @last_touch. May be repeated: several taken together.",
+        show_default=False,
+    ),
+]
+Top = Annotated[
+    int | None,
+    typer.Option("--top", help="Only so many values, most entered first; the rest as one.", show_default=False),
+]
+
+
 @app.command(cls=ManyEvents)
 def run(
     file: File,
@@ -99,17 +114,8 @@ def run(
     source_timezone: SourceTimezone = "UTC",
     first_time: FirstTime = False,
     map_: Map = None,
-    breakdown: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A property; figures for each value it has at the entry, or elsewhere: platform@last, @STEP, "
-            "@first_touch, @last_touch. May be repeated: several taken together.",
-            show_default=False,
-        ),
-    ] = None,
-    top: Annotated[
-        int | None, typer.Option(help="Only so many values, most entered first; the rest as one.", show_default=False)
-    ] = None,
+    breakdown: Breakdowns = None,
+    top: Top = None,
     segment: Annotated[
         list[str] | None,
         typer.Option(

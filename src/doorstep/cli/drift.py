@@ -13,9 +13,11 @@ from doorstep.cli import terminal
 from doorstep.cli.arguments import ManyEvents
 from doorstep.cli.commands import AtSnapshot, Events, InLake, source_of
 from doorstep.cli.options import AsJson, Map, SourceTimezone, columns_of
+from doorstep.cli.published import DATA, Data, definition, opened
 from doorstep.errors import RunError
 
 if TYPE_CHECKING:
+    from doorstep.definitions.funnel import Funnel
     from doorstep.drift.findings import Finding
     from doorstep.drift.look import DriftReport
 
@@ -25,7 +27,13 @@ app: Final = typer.Typer()
 
 @app.command(cls=ManyEvents)
 def drift(
-    files: Annotated[list[Path], typer.Argument(help="Definitions: YAML or JSON.", show_default=False)],
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Definitions: YAML, JSON, or published ones (name@3); default: the latest of each that is published.",
+            show_default=False,
+        ),
+    ] = None,
     events: Events = None,
     lake: InLake = None,
     snapshot: AtSnapshot = None,
@@ -38,6 +46,7 @@ def drift(
     ] = None,
     source_timezone: SourceTimezone = "UTC",
     map_: Map = None,
+    data: Data = DATA,
     as_json: AsJson = False,
 ) -> None:
     """Find what broke in tracking: events, properties, types and values that are not as they used to be.
@@ -46,9 +55,10 @@ def drift(
     """
     from doorstep.drift.look import drift as look
 
+    funnels = [definition(file, data) for file in files] if files else _in_use(data)
     with terminal.progress() as told:
         report = look(
-            files,
+            funnels,
             source_of(events, lake, snapshot),
             recent=_span(recent),
             periods=periods,
@@ -63,6 +73,15 @@ def drift(
         terminal.show(screen(report))
     if report.findings:
         raise typer.Exit(1)
+
+
+def _in_use(data: Path) -> list[Funnel]:
+    """The latest version of every published definition."""
+    with opened(data) as registry:
+        found = [one.definition() for one in registry.names()]
+    if not found:
+        raise RunError("nothing-published", "nothing is published, so no definition is in use. Name a file of one.")
+    return found
 
 
 def _span(text: str) -> int:

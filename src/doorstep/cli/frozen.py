@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 from doorstep.cli import terminal
-from doorstep.cli.commands import AsOf, FirstTime, Since, Timezone, Until
+from doorstep.cli.commands import AsOf, Breakdowns, FirstTime, Since, Timezone, Top, Until
 from doorstep.cli.options import AsJson
 from doorstep.cli.published import DATA, By, Data, opened, who
 
@@ -33,7 +33,8 @@ def freeze_run(
     as_of: AsOf = None,
     timezone: Timezone = "UTC",
     first_time: FirstTime = False,
-    breakdown: Annotated[str | None, typer.Option(help="A property; figures for each value at the entry.")] = None,
+    breakdown: Breakdowns = None,
+    top: Top = None,
     by: By = None,
     as_json: AsJson = False,
 ) -> None:
@@ -44,7 +45,7 @@ def freeze_run(
     from doorstep.lake import open_lake
     from doorstep.registry import RunBounds, reference
 
-    wanted = reference(name)
+    wanted, by_values = reference(name), tuple(breakdown or ())
     with opened(data) as registry, open_lake(lake or data, create=False) as store, terminal.progress() as told:
         version = registry.version(wanted.name, wanted.version)
         result = run(
@@ -55,11 +56,12 @@ def freeze_run(
             as_of=as_of,
             timezone=timezone,
             first_time=first_time,
-            breakdown=breakdown,
+            breakdown=by_values,
+            top=top,
             progress=told,
         )
         counted = result.data
-        bounds = RunBounds(counted.as_of, counted.since, counted.until, timezone, first_time, breakdown)
+        bounds = RunBounds(counted.as_of, counted.since, counted.until, timezone, first_time, by_values, top)
         kept = freeze(registry, store, version.name, version.number, result, bounds, by=who(by))
     if as_json:
         terminal.show_json(_run(kept))

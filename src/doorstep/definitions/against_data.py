@@ -50,6 +50,30 @@ def unstitched(funnel: Funnel, *, anonymous: str, rows: int) -> Issue:
     return Issue("unstitched-devices", "warning", message, None, "count_by", mend)
 
 
+ACCOUNTS: Final = ("account_id", "accountid", "group_id", "groupid")
+"""Names under which columns hold the ids of accounts, best first; capitals do not matter."""
+
+
+def names_account(column: str) -> bool:
+    """Whether a column sounds as if it held accounts, which people join and few rows name."""
+    return column.casefold() in ACCOUNTS
+
+
+def unstitched_accounts(funnel: Funnel, *, rows: int) -> Issue:
+    """`unstitched-accounts`: ``rows`` rows name no account, and were made by people who had joined one."""
+    account = next(name for name in funnel.unit_columns if names_account(name))
+    number = f"{rows:,} rows name" if rows != 1 else "1 row names"
+    message = (
+        f"Accounts are counted by the rows that name them: {number} no {words.code(account)}, though whoever made "
+        "them had joined one, and no such row counts for it."
+    )
+    mend = (
+        "Write count_by: {account_of: {stitch: {known: user_id, anonymous: anonymous_id}}} if what members do counts "
+        "for their account."
+    )
+    return Issue("unstitched-accounts", "warning", message, None, "count_by", mend)
+
+
 def _event_issues(path: str, selector: Selector, events: Collection[str]) -> Iterator[Issue]:
     for name in selector.event:
         if not selector.any_event and name not in events:
@@ -73,4 +97,4 @@ def _did_you_mean(name: str, known: Collection[str]) -> str | None:
     return f"Did you mean {words.code(near)}?" if near else None
 
 
-__all__ = ["against_data", "names_user", "unstitched"]
+__all__ = ["against_data", "names_account", "names_user", "unstitched", "unstitched_accounts"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
-from doorstep.definitions.against_data import names_user, unstitched
+from doorstep.definitions.against_data import names_account, names_user, unstitched, unstitched_accounts
 from doorstep.definitions.funnel import Funnel
 from doorstep.definitions.lint import against_data
 from doorstep.definitions.selectors import selectors
@@ -21,6 +21,8 @@ from doorstep.rows import EventRows, Kind, open_rows, reading
 
 ANONYMOUS: Final = "anonymous_id"
 """Our name for the id of a device or visitor; the common spellings are found by it."""
+USER: Final = "user_id"
+ACCOUNT: Final = "account_id"
 
 
 def check_against(
@@ -32,7 +34,7 @@ def check_against(
     needs = needs_of(funnel, compile_plan(funnel), None)
     refuse_unknown_names(columns, needs)
     asked = needs.names
-    needs = replace(needs, properties=needs.properties | {ANONYMOUS})
+    needs = replace(needs, properties=needs.properties | {ANONYMOUS, USER, ACCOUNT})
     with engine() as running:
         rows = open_rows(running.connection, source, columns=columns, source_timezone=source_timezone, needs=needs)
         with reading(rows.description):
@@ -40,7 +42,12 @@ def check_against(
         known = [name for name in asked if rows.values(name)]
         kinds = kinds_of(running.connection, rows, [selector.condition for _, selector in selectors(funnel)])
         issues = against_data(funnel, events=[name for (name,) in found], columns=[*known, *rows.columns])
-        return (*issues, *literal_issues(funnel, kinds), *_unstitched(running, rows, funnel))
+        return (
+            *issues,
+            *literal_issues(funnel, kinds),
+            *_unstitched(running, rows, funnel),
+            *_unjoined(running, rows, funnel),
+        )
 
 
 def literal_issues(funnel: Funnel, kinds: Mapping[str, Kind]) -> Iterator[Issue]:
@@ -62,3 +69,37 @@ def _unstitched(running: Engine, rows: EventRows, funnel: Funnel) -> Iterator[Is
         (number,) = running.execute(statement, "reading ids").fetchall()[0]
     if number:
         yield unstitched(funnel, anonymous=ANONYMOUS, rows=number)
+
+
+def _unjoined(running: Engine, rows: EventRows, funnel: Funnel) -> Iterator[Issue]:
+    """Whether accounts are counted, and rows that name none are by people who had joined one: by another row that holds
+    both, or by what a lake was told.
+    """
+    accounts = [name for name in funnel.unit_columns if names_account(name)]
+    people = {name: _text(rows, name) for name in (USER, ANONYMOUS) if rows.values(name)}
+    if funnel.stitch is not None or not accounts or not people:
+        return
+    there = rows.identity(accounts[0])
+    joined = [
+        f"SELECT {sql} AS id, {rows.time} AS since FROM {rows.relation} WHERE {there} IS NOT NULL"
+        for sql in people.values()
+    ]
+    if rows.links is not None:
+        joined += [f"SELECT {name}, time FROM {rows.links} WHERE kind = 'member'" for name in people]
+    first = f"SELECT id, min(since) AS since FROM ({' UNION ALL '.join(joined)}) WHERE id IS NOT NULL GROUP BY id"
+    listed = ", ".join(f"{sql} AS {name}" for name, sql in people.items())
+    alone = f"SELECT {listed}, {rows.time} AS at FROM {rows.relation} WHERE {there} IS NULL"
+    who = f"coalesce({', '.join(people)})"
+    with reading(rows.description):
+        (number,) = running.execute(
+            f"SELECT count(*) FROM ({alone}) AS a JOIN ({first}) AS j ON j.id = {who} WHERE a.at >= j.since",
+            "reading ids",
+        ).fetchall()[0]
+    if number:
+        yield unstitched_accounts(funnel, rows=number)
+
+
+def _text(rows: EventRows, name: str) -> str:
+    """SQL (VARCHAR) of an id, wherever a row holds it; NULL where it is empty."""
+    texts = (f"({one.sql} ->> '$')" if one.kind == "json" else f"{one.sql}::VARCHAR" for one in rows.values(name))
+    return f"nullif(coalesce({', '.join(texts)}), '')"

@@ -268,8 +268,8 @@ def _written(arrivals: Sequence[Arrival]) -> tuple[list[tuple[Arrival, str]], li
                 raise ValueError("an event has no name")
             one.message_id.encode()
             written = payload(one)
-            if "\\u0000" in written and any("\0" in text for text in _ids(one)):
-                raise ValueError("an id holds the character NUL")  # DuckLake's own queries break at one
+            if "\0" in one.message_id or ("\\u0000" in written and any("\0" in text for text in _named(one))):
+                raise ValueError("an id or a name holds the character NUL")  # DuckLake's own queries break at one
             fit.append((one, written))
         except (TypeError, ValueError, RecursionError) as error:
             message = f"the call cannot be kept: {error}. Send texts of Unicode, finite numbers and times we know."
@@ -277,9 +277,11 @@ def _written(arrivals: Sequence[Arrival]) -> tuple[list[tuple[Arrival, str]], li
     return fit, unfit
 
 
-def _ids(arrival: Arrival) -> Iterator[str]:
+def _named(arrival: Arrival) -> Iterator[str]:
+    """The texts that the tables find rows by."""
     for record in arrival.records:
-        values = (getattr(record, name) for name in record.__slots__ if name == "id" or name.endswith("_id"))
+        named = (name for name in record.__slots__ if name in {"id", "event"} or name.endswith("_id"))
+        values = (getattr(record, name) for name in named)
         yield from (value for value in values if value is not None)
 
 

@@ -62,15 +62,25 @@ class Incoming:
 
     @property
     def usable(self) -> str:
-        """SQL: the row has a readable time and an event's name."""
-        return f"({self.readable} AND {self.time.us} IS NOT NULL AND {self.event} IS NOT NULL AND {self.event} <> '')"
+        """SQL: the row has a readable time and an event's name, and every text that names something can be stored."""
+        named = f"{self.event} IS NOT NULL AND {self.event} <> ''"
+        return f"({self.readable} AND {self.time.us} IS NOT NULL AND {named} AND NOT {self._nul})"
+
+    @property
+    def _nul(self) -> str:
+        """SQL: an id or the event's name holds the character NUL. DuckLake writes such texts into queries of its own,
+        which break at one.
+        """
+        texts = (self.event, *(sql for sql in self.identities.values() if sql != NOBODY), self.message_id)
+        return f"coalesce({' OR '.join(f'contains({sql}, chr(0))' for sql in texts if sql)}, false)"
 
     @property
     def reason(self) -> str:
         """SQL: why a row is not usable."""
         return (
             f"CASE WHEN NOT {self.readable} THEN 'unreadable_line' WHEN NOT {self.given} THEN 'no_time'"
-            f" WHEN {self.time.us} IS NULL THEN 'unreadable_time' ELSE 'no_event' END"
+            f" WHEN {self.time.us} IS NULL THEN 'unreadable_time' WHEN {self._nul} THEN 'nul_character'"
+            " ELSE 'no_event' END"
         )
 
 
@@ -99,7 +109,7 @@ def of_table(
     taken = _taken(names)
     typed, objects = _properties({name: kind for name, kind in types.items() if name not in taken})
     typed, objects = _renamed(typed, columns), _renamed(objects, columns)
-    whole = ", ".join(f"{quoting.text(name)}: {quoting.identifier(name)}" for name in known)
+    whole = [f"{quoting.text(name)}, {_object_of(name, types[name])}" for name in known]
     return Incoming(
         relation=relation,
         description=description,
@@ -111,7 +121,7 @@ def of_table(
         message_id=_message_id(names, types),
         typed=typed,
         json=_merged(objects, types.get(PROPERTIES)),
-        raw=f"to_json({{{whole}}})",
+        raw=f"json_object({', '.join(whole)})",
         notes=names.notes,
         names=names.theirs,
     )
@@ -135,7 +145,8 @@ def _of_csv(connection: duckdb.DuckDBPyConnection, files: Files, columns: Mappin
         f"SELECT DISTINCT ON (scan_id, file_id, line) csv_line AS line FROM {rejects}_{number}"
         for number in range(len(set(headers.values())))
     )
-    whole = ", ".join(f"{quoting.text(name)}: {quoting.identifier(name)}" for name in known)
+    of_type = {name: value.sql for name, value in spelt.items() if value.kind not in {"text", "json"}}
+    whole = [f"{quoting.text(name)}, {of_type.get(name, _as_json(name, names))}" for name in known]
     return Incoming(
         relation=staged,
         description=files.description,
@@ -147,11 +158,27 @@ def _of_csv(connection: duckdb.DuckDBPyConnection, files: Files, columns: Mappin
         message_id=_message_id(names, types),
         typed=_renamed({name: value for name, value in spelt.items() if value.kind != "json"}, columns),
         json=_object(f"TRY_CAST({quoting.identifier(PROPERTIES)} AS JSON)") if PROPERTIES in known else None,
-        raw=f"to_json({{{whole}}})",
+        raw=f"json_object({', '.join(whole)})",
         lost=lost,
         notes=names.notes,
         names=names.theirs,
     )
+
+
+def _as_json(name: str, names: Names) -> str:
+    """SQL of a CSV cell as a reject shows it, so that it reads as the same once it is imported as JSON."""
+    cell = quoting.identifier(name)
+    if name == names.theirs[TIME]:
+        return f"coalesce(TRY_CAST({cell} AS BIGINT)::JSON, to_json({cell}))"
+    return _object_of(name, VARCHAR)
+
+
+def _object_of(name: str, kind: DuckDBPyType) -> str:
+    """SQL of a column as a reject shows it: the text of an object of properties as the object."""
+    column = quoting.identifier(name)
+    if name == PROPERTIES and kind == VARCHAR:
+        return f"coalesce(CASE WHEN json_valid({column}) THEN {column}::JSON END, to_json({column}))"
+    return f"to_json({column})"
 
 
 def _of_json(connection: duckdb.DuckDBPyConnection, files: Files, columns: Mapping[str, str], zone: str) -> Incoming:

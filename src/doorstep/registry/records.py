@@ -87,7 +87,8 @@ class RunBounds:
     until: int | None = None
     timezone: str = "UTC"
     first_time: bool = False
-    breakdown: str | None = None
+    breakdown: tuple[str, ...] = ()
+    top: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ class FrozenRuns:
                 as_of=bounds.as_of,
                 timezone=bounds.timezone,
                 first_time=bounds.first_time,
-                breakdown=bounds.breakdown,
+                breakdown=_written(bounds),
                 figures=text,
                 frozen_by=by,
                 frozen_at=now,
@@ -91,8 +91,23 @@ class FrozenRuns:
             return tuple(map(_run, session.scalars(query if name is None else query.where(RunRow.name == name))))
 
 
+def _written(bounds: RunBounds) -> str | None:
+    """Breakdowns as one text: a property as it is, several or the most entered ones as a JSON object."""
+    if bounds.top is None and len(bounds.breakdown) <= 1 and not any(one.startswith("{") for one in bounds.breakdown):
+        return next(iter(bounds.breakdown), None)
+    return json.dumps({"by": bounds.breakdown, "top": bounds.top})
+
+
+def _read(text: str | None) -> tuple[tuple[str, ...], int | None]:
+    if text is None or not text.startswith("{"):
+        return () if text is None else (text,), None
+    found = json.loads(text)
+    return tuple(found["by"]), found["top"]
+
+
 def _run(row: RunRow) -> FrozenRun:
-    bounds = RunBounds(row.as_of, row.since, row.until, row.timezone, row.first_time, row.breakdown)
+    breakdown, top = _read(row.breakdown)
+    bounds = RunBounds(row.as_of, row.since, row.until, row.timezone, row.first_time, breakdown, top)
     return FrozenRun(
         id=row.id,
         name=row.name,

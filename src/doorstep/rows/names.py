@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from doorstep.definitions.against_data import USERS
+from doorstep.definitions.against_data import ACCOUNTS, USERS
 from doorstep.errors import SourceError, nearest
 
 EVENT: Final = "event"
@@ -27,7 +27,7 @@ COMMON: Final[dict[str, tuple[str, ...]]] = {
         "datetime",
     ),
     "user_id": USERS,
-    "account_id": ("account_id", "accountid", "group_id", "groupid"),
+    "account_id": ACCOUNTS,
     "session_id": ("session_id", "sessionid", "$session_id"),
     "anonymous_id": ("anonymous_id", "anonymousid", "anon_id", "device_id"),
     MESSAGE_ID: ("message_id", "messageid", "$insert_id", "insert_id", "uuid"),
