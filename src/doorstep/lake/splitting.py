@@ -65,7 +65,7 @@ def split(connection: duckdb.DuckDBPyConnection, relation: str, json: str, colum
     typed = "".join(f", {_typed(value, one.kind)} AS split_{one.sql}" for one, value in values.items())
     placed = {one: f"split_{one.sql}" for one in columns}
     return Split(
-        f"(SELECT *{typed} FROM ({looked} FROM {relation}))",
+        f"(SELECT *{typed} FROM ({looked}))",
         {one.sql: sql for one, sql in placed.items()},
         _rest(names, placed),
         ("split_json", "split_found", *placed.values()),
