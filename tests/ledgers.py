@@ -48,10 +48,10 @@ class World:
     def told(self, name: str) -> list[Line]:
         """What the ledger says holds: account, from, to, entry, skipped, occurred at, by hand."""
         return sorted(
-            (account, one.transition.from_stage, one.transition.to_stage, one.transition.entry)
-            + (one.transition.skipped, one.transition.occurred_at, one.transition.manual)
+            (account, told.from_stage, told.to_stage, told.entry, told.skipped, told.occurred_at, told.manual)
             for account, lines in self.ledger.transitions(name).items()
             for one in lines.values()
+            for told in [one.transition]
             if not one.retracted
         )
 
@@ -70,10 +70,8 @@ def replayed(
     lines = []
     for one in result.transitions.to_pylist():
         entry = entries[one["unit"], one["to_stage"]] = entries.get((one["unit"], one["to_stage"]), 0) + 1
-        lines.append(
-            (one["unit"], one["from_stage"], one["to_stage"], entry, tuple(one["skipped"]))
-            + (_us(one["occurred_at"]), one["cause"] == "manual")
-        )
+        stages = one["unit"], one["from_stage"], one["to_stage"], entry, tuple(one["skipped"])
+        lines.append((*stages, _us(one["occurred_at"]), one["cause"] == "manual"))
     stands = {
         one["unit"]: (one["stage"], one["high_water"], _us(one["since"]), _us(one["born_at"]))
         for one in result.accounts.to_pylist()

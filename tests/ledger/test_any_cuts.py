@@ -1,4 +1,4 @@
-"""Whatever comes, in whatever order, and however the cycles are cut: the ledger says what a replay from nothing says."""
+"""However facts come and cycles are cut, the ledger says what a replay from nothing says."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def stories(draw: st.DrawFn) -> dict[str, Any]:
 def _arrival(number: int, kind: str, one: dict[str, Any]) -> Arrival:
     moment = START + one.get("time", 0)
     if kind == "rows":
-        properties = {name: one[name] for name in ("p", "x", "f") if name in one}
+        properties: dict[str, Any] = {name: one[name] for name in ("p", "x", "f") if name in one}
         facts: Any = Event(one["event"], moment, "u", account_id=one["unit"], properties=properties)
     else:
         values = {name: one[name] for name in ("plan", "seats") if one.get(name) is not None}

@@ -79,7 +79,7 @@ def test_compaction_is_no_news_and_an_expired_snapshot_is_told(tmp_path: Path) -
     world.lake.settle()
     world.lake.compact(history=timedelta(0), grace=timedelta(0))
     again = world.sync(START + HOUR + 3)
-    assert again.whole is not None and "no longer knows snapshot" in again.whole
+    assert "no longer knows snapshot" in str(again.whole)
     assert (again.accounts, again.added) == (4, 1)
     _same(world, HOUR + 3)
     world.close()

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from doorstep.cli import drift, frozen, identity, journey, keys, lake, people, publishing, segments, serve
+from doorstep.cli import (
+    drift,
+    frozen,
+    identity,
+    journey,
+    journey_life,
+    keys,
+    lake,
+    people,
+    publishing,
+    segments,
+    serve,
+)
 from doorstep.cli.commands import app, main
 
 app.command("import")(lake.import_)
@@ -12,6 +24,7 @@ app.add_typer(publishing.app)
 app.add_typer(frozen.app)
 app.add_typer(drift.app)
 app.add_typer(journey.journey, name="journey")
+app.add_typer(journey_life.app)
 app.add_typer(keys.app, name="keys")
 app.add_typer(serve.app)
 app.add_typer(people.app)

@@ -43,8 +43,9 @@ def _changed(table: str, since: int, until: int, units: Sequence[str], same: Seq
     """
     named = ", ".join(f"{sql} AS u{number}" for number, sql in enumerate(units))
     keys = ", ".join(f"u{number}" for number in range(len(units)))
+    news = f"snapshot_id > {since} AND {where}"
     parts = " UNION ALL ".join(
-        f"SELECT {named}, {', '.join(same)}, CASE WHEN snapshot_id > {since} AND {where} THEN {sign} ELSE 0 END AS change"
+        f"SELECT {named}, {', '.join(same)}, CASE WHEN {news} THEN {sign} ELSE 0 END AS change"
         f" FROM ducklake_table_{kind}('lake', 'main', '{table}', {since}, {until})"
         for kind, sign in (("insertions", 1), ("deletions", -1))
     )  # no WHERE: DuckLake fails on the snapshot of a row that is asked about and not shown

@@ -53,7 +53,7 @@ def hand_on(lake: Lake, ledger: Ledger) -> None:
 
 
 def current_of(ledger: Ledger, journey: str, *, after: int = 0) -> pa.Table:
-    """Accounts whose standing is of a cycle later than ``after``; ``stage`` is null for one that is in none (any more)."""
+    """Accounts whose standing is of a cycle later than ``after``; ``stage`` is null for one that is in none."""
     row = JourneyAccountRow
     names = ("journey", "account", "stage", "high_water", "since", "born_at", "cycle", "updated_at")
     return _table(ledger, CURRENT, row, names, [row.journey == journey, row.cycle > after], row.account)

@@ -124,9 +124,11 @@ def _sync_one(lake: Lake, ledger: Ledger, head: Head, at: int, progress: Progres
         until,
         change.looked,
         found.rows,
-        *map(change.count, ("added", "changed", "retracted")),
-        whole=whole,
-        notes=tuple(found.notes),
+        change.count("added"),
+        change.count("changed"),
+        change.count("retracted"),
+        whole,
+        tuple(found.notes),
     )
 
 
