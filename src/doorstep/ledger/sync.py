@@ -165,7 +165,7 @@ class _Changes:
         )
         every = dict.fromkeys([*found.histories, *known, *told] if found.whole else found.histories)
         self.looked = len(every)
-        for account in every:
+        for account in sorted(every):
             history = found.histories.get(account, History())
             self._stand(account, history.standing, known.get(account))
             self._compare(account, history.transitions, told.get(account, {}))
