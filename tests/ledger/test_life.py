@@ -72,7 +72,7 @@ def test_a_transition_is_announced_once_after_the_activation_and_while_it_is_fre
     world.sync(START + HOUR)
     world.lake.accept([event(2, "fresh", "try", 2 * HOUR), event(3, "stale", "try", HOUR)])
     world.sync(START + 4 * HOUR)
-    said = {account: why for account, why in _announced(world)}
+    said = dict(_announced(world))
     assert said == {
         "old": "it occurred before the activation",
         "fresh": "",
