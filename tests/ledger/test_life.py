@@ -15,6 +15,7 @@ from doorstep.lake.attach import attached
 from doorstep.ledger import activate, archive, document_of, draft, move, pause, sync, take_effect
 from doorstep.ledger.exporting import export
 from doorstep.ledger.handing_on import transitions_of
+from doorstep.server.stores import syncing
 from ledgers import HOUR, START, World, event, replayed
 from postgres import serving
 
@@ -156,17 +157,19 @@ def test_a_clock_that_goes_back_does_nothing_and_two_syncs_do_not_meet(tmp_path:
     world.close()
 
 
-def test_the_lake_has_tables_that_any_tool_reads_and_a_lost_write_is_made_up(tmp_path: Path) -> None:
+def test_the_lake_has_tables_that_any_tool_reads_and_a_lost_write_is_made_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Transitions only grow, under stable ids; what was not handed on is handed on by the next sync, once."""
     world = World.at(tmp_path)
     world.activate(JOURNEY, START)
     world.lake.accept([event(1, "acme", "try", 0), event(2, "zoo", "visit", 0)])
     world.sync(START + HOUR)
     world.lake.accept([event(3, "zoo", "pay", HOUR + 1)])
-    put, world.lake.put_stages = world.lake.put_stages, _fail  # type: ignore[method-assign]
-    with pytest.raises(DoorstepError):
-        sync(world.lake, world.ledger, START + 2 * HOUR)
-    world.lake.put_stages = put  # type: ignore[method-assign]
+    with monkeypatch.context() as broken:
+        broken.setattr(world.lake, "put_stages", _fail)
+        with pytest.raises(DoorstepError, match="disk is full"):
+            sync(world.lake, world.ledger, START + 2 * HOUR)
     for hours in (3, 4):
         world.sync(START + hours * HOUR)
         with attached(world.lake.place) as connection:
@@ -206,4 +209,16 @@ def test_a_journey_is_exported_to_files_and_to_postgresql(tmp_path: Path) -> Non
         with psycopg.connect(address) as connection:
             stands = connection.execute("SELECT account, stage FROM account_stage_current ORDER BY 1").fetchall()
         assert stands == read
+    world.close()
+
+
+def test_the_server_syncs_beside_its_work(tmp_path: Path) -> None:
+    """What it does again and again brings active journeys up to its clock."""
+    world = World.at(tmp_path)
+    work = syncing(world.lake, world.ledger.database, lambda: START + HOUR)
+    work()
+    world.activate(JOURNEY, START)
+    world.lake.accept([event(1, "acme", "try", 0)])
+    work()
+    assert world.stands("life")["acme"][0] == "tried"
     world.close()

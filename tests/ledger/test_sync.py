@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from doorstep.lake.attach import attached
 from ledgers import HOUR, SECOND, START, World, event, replayed, traits
 
 JOURNEY: dict[str, Any] = {
@@ -82,4 +83,37 @@ def test_compaction_is_no_news_and_an_expired_snapshot_is_told(tmp_path: Path) -
     assert "no longer knows snapshot" in str(again.whole)
     assert (again.accounts, again.added) == (4, 1)
     _same(world, HOUR + 3)
+    world.close()
+
+
+def test_rows_that_are_deleted_take_their_history_with_them(tmp_path: Path) -> None:
+    """Their transitions are retracted; an account that has nothing left stands nowhere, and its lines stay."""
+    world = World.at(tmp_path)
+    world.activate(JOURNEY, START)
+    world.lake.accept([event(1, "acme", "visit", 0), event(2, "acme", "visit", HOUR), event(3, "zoo", "visit", 0)])
+    world.sync(START + 2 * HOUR)
+    with attached(world.lake.place) as connection:
+        connection.execute("DELETE FROM lake.events WHERE message_id = 'e2'")
+    assert world.sync(START + 2 * HOUR + 1).retracted == 1
+    _same(world, 2 * HOUR + 1)
+    with attached(world.lake.place) as connection:
+        connection.execute("DELETE FROM lake.events WHERE message_id = 'e1'")
+    world.sync(START + 2 * HOUR + 2)
+    assert list(world.stands("life")) == ["zoo"]
+    with attached(world.lake.place) as connection:
+        assert connection.execute("SELECT account FROM lake.account_stage_current").fetchall() == [("zoo",)]
+    world.close()
+
+
+def test_rows_from_the_future_are_seen_when_their_time_has_come(tmp_path: Path) -> None:
+    """A row, and the birth of an account, beyond the horizon are due by themselves."""
+    world = World.at(tmp_path)
+    world.activate(JOURNEY, START, lag=HOUR)
+    world.lake.accept([event(1, "acme", "visit", 0), event(2, "acme", "visit", 3 * HOUR), event(3, "zoo", "visit", 9)])
+    world.sync(START + HOUR)
+    _same(world, 0)
+    world.sync(START + 2 * HOUR)
+    _same(world, HOUR)
+    assert world.sync(START + 4 * HOUR).added == 1
+    _same(world, 3 * HOUR)
     world.close()
