@@ -26,12 +26,13 @@ MAY_IMPORT = {
     "lifecycles": set(),
     "ingest": {"errors", "rows"},
     "lake": {"errors", "rows", "ingest"},
-    "server": {"errors", "ingest", "lake", "registry"},
+    "ledger": {"errors", "definitions", "rows", "engines", "journeys", "lake", "registry"},
+    "server": {"errors", "ingest", "lake", "registry", "ledger"},
     "frozen": {"errors", "funnels", "lake", "registry"},
     "identities": {"errors", "definitions", "rows", "stitching", "engines", "funnels", "lake"},
     "cli": {
         *("errors", "definitions", "matching", "rows", "engines", "funnels", "journeys", "drift", "registry"),
-        *("demo", "lifecycles", "ingest", "lake", "server", "frozen", "identities", "statistics"),
+        *("demo", "lifecycles", "ingest", "lake", "ledger", "server", "frozen", "identities", "statistics"),
     },
 }
 

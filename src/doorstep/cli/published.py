@@ -5,7 +5,8 @@ from __future__ import annotations
 import getpass
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from doorstep.definitions.funnel import Funnel
     from doorstep.errors import Issue
-    from doorstep.registry import Registry
+    from doorstep.registry import Database, Registry
 
 DATA = Path("doorstep-data")
 
@@ -43,6 +44,18 @@ def opened(data: Path, *, create: bool = False) -> Registry:
     from doorstep.registry import open_registry
 
     return open_registry(place(data), clock, create=create)
+
+
+@contextmanager
+def databased(data: Path, *, create: bool = True) -> Iterator[Database]:
+    """The database itself; closed at the end."""
+    from doorstep.registry import open_database
+
+    database = open_database(place(data), create=create)
+    try:
+        yield database
+    finally:
+        database.close()
 
 
 def who(by: str | None) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from doorstep.cli import terminal
-from doorstep.cli.published import DATA, Data, opened
+from doorstep.cli.published import DATA, Data, clock, databased, opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +21,9 @@ app: Final = typer.Typer()
 
 EVERY: Final = 1.0
 """Seconds between two turns of settling."""
+
+SYNC_EVERY: Final = 60.0
+"""Seconds between two syncs of journeys."""
 
 COMPACT_EVERY: Final = 600.0
 """Seconds between two compactions: each turn of settling leaves small files."""
@@ -41,16 +44,21 @@ def serve_lake(
     compact_every: Annotated[
         float, typer.Option(help="Seconds between two turns of putting small files together.", min=0.01)
     ] = COMPACT_EVERY,
+    sync_every: Annotated[
+        float, typer.Option(help="Seconds between two syncs of the active journeys.", min=0.01)
+    ] = SYNC_EVERY,
 ) -> None:
     """Take events over HTTP into the lake of a data directory; Ctrl-C stops, with everything acknowledged kept."""
     from doorstep.server import Settings
-    from doorstep.server.stores import open_keys, open_sink, settling
+    from doorstep.server.beside import repeating
+    from doorstep.server.stores import open_keys, open_sink, settling, syncing
 
     settings = Settings(account_group=account_group, keep_ip=keep_ip)
-    with open_sink(data) as lake, opened(data, create=True) as registry:
+    with open_sink(data) as lake, opened(data, create=True) as registry, databased(data) as database:
         beside = settling(lake, time.monotonic, compact_every)
         keys = open_keys(registry)
-        serve(lake, keys, host=host, port=port, settings=settings, beside=beside, every=settle_every)
+        with repeating(syncing(lake, database, clock), sync_every):
+            serve(lake, keys, host=host, port=port, settings=settings, beside=beside, every=settle_every)
 
 
 def serve(

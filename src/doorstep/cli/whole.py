@@ -9,6 +9,7 @@ from doorstep.cli import (
     frozen,
     identity,
     journey,
+    journey_life,
     keys,
     lake,
     people,
@@ -31,6 +32,7 @@ app.add_typer(compare.app)
 app.add_typer(experiment.app)
 app.add_typer(why.app)
 app.add_typer(journey.journey, name="journey")
+app.add_typer(journey_life.app)
 app.add_typer(keys.app, name="keys")
 app.add_typer(serve.app)
 app.add_typer(people.app)

@@ -156,6 +156,11 @@ def _document(text: str, file: str) -> Document:
     return parse_json(text, file) if file.endswith(".json") else parse_yaml(text, file)
 
 
+def load_journey_text(text: str, *, file: str) -> Journey:
+    """As `load_text`, of a journey."""
+    return _read_journey(_document(text, file)).journey
+
+
 def read(document: Document, *, name: str) -> Funnel:
     """The funnel that a document defines; ``name`` is taken when it has no ``funnel``."""
     return _read(document, name).funnel

@@ -57,7 +57,7 @@ def walk_all(engine: Engine, query: RowsQuery, plan: JourneyPlan, traits: Traits
     cannot be kept as whole numbers.
     """
     room = AT_ONCE if engine.memory is None else engine.memory // 2
-    parts = max(1, -(-query.rows.facts().rows * BYTES_PER_ROW // room))
+    parts = max(1, -(-_rows(engine, query) * BYTES_PER_ROW // room))
     found = [_walk_part(engine, query, plan, traits, moves, part, parts) for part in range(parts)]
     offsets = np.cumsum([0, *(len(one.accounts) for one in found)])
     for one, offset in zip(found, offsets[:-1], strict=True):
@@ -69,6 +69,14 @@ def walk_all(engine: Engine, query: RowsQuery, plan: JourneyPlan, traits: Traits
         sum(one.rows for one in found),
         sum(one.no_unit for one in found),
     )
+
+
+def _rows(engine: Engine, query: RowsQuery) -> int:
+    """About how many rows there are to look at."""
+    if query.only is None:
+        return query.rows.facts().rows
+    counted = engine.connection.execute(f"SELECT count(*) FROM {query.rows.relation} WHERE {query.mine}").fetchone()
+    return 0 if counted is None else int(counted[0])
 
 
 def _walk_part(

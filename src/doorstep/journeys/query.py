@@ -32,6 +32,8 @@ class RowsQuery:
     plan: JourneyPlan
     until: int
     units: Sequence[str]
+    only: str | None = None
+    """The query of the accounts that are looked at, where not all are: ``units`` in their own types."""
 
     @property
     def unit_columns(self) -> tuple[str, ...]:
@@ -47,7 +49,12 @@ class RowsQuery:
     def where(self) -> str:
         """SQL: the row exists, as far as the journey goes."""
         excluded = (asks(Question(one.event, one.condition), self.rows) for one in self.journey.exclude)
-        return " AND ".join([self.rows.time_at_most(self.until), *(f"NOT {one}" for one in excluded)])
+        return " AND ".join([self.rows.time_at_most(self.until), self.mine, *(f"NOT {one}" for one in excluded)])
+
+    @property
+    def mine(self) -> str:
+        """SQL: the row is of an account that is looked at."""
+        return "true" if self.only is None else f"({', '.join(self.units)}) IN ({self.only})"
 
     def text(self, part: int = 0, parts: int = 1) -> str:
         """The statement; ``parts``: only of the accounts in one of so many parts."""

@@ -18,7 +18,7 @@ from doorstep.funnels.bounds import Instant, microseconds_of, zone_of
 from doorstep.funnels.run import refuse_unknown_names
 from doorstep.journeys.account import CREATED_AT
 from doorstep.journeys.given import Traits, TraitStore, open_moves, open_traits
-from doorstep.journeys.histories import InexactError, walk_all
+from doorstep.journeys.histories import InexactError, Walked, walk_all
 from doorstep.journeys.lives import lives_of, walk_plainly
 from doorstep.journeys.plan import JourneyPlan, compile_plan, conditions_of
 from doorstep.journeys.query import RowsQuery, needs_of
@@ -68,13 +68,7 @@ def replay(
     definition = journey if isinstance(journey, Journey) else load_journey(journey)
     with engine(memory=memory, threads=threads, progress=progress) as running:
         opened = open_all(running, definition, source, traits, until, columns, moves, timezone, source_timezone)
-        query = opened.query
-        try:
-            if any(name.startswith(TRAIT) for name in _properties(definition, opened.plan) - set(_held(opened))):
-                raise InexactError  # traits beside rows of files: the reference knows them
-            walked = walk_all(running, query, opened.plan, opened.traits, opened.moves)
-        except InexactError:
-            walked = walk_plainly(definition, lives_of(running, query, opened.traits, opened.moves), query.until)
+        query, walked = opened.query, walk_opened(opened)
         facts = opened.rows.facts()
         units = walked.units
         if opened.coded:
@@ -93,6 +87,17 @@ def replay(
             units,
             walked,
         )
+
+
+def walk_opened(opened: Opened) -> Walked:
+    """The histories, by the kernel, or by the reference where numbers cannot be added up as whole ones."""
+    running, query, plan = opened.engine, opened.query, opened.plan
+    try:
+        if any(name.startswith(TRAIT) for name in _properties(query.journey, plan) - set(_held(opened))):
+            raise InexactError  # traits beside rows of files: the reference knows them
+        return walk_all(running, query, plan, opened.traits, opened.moves)
+    except InexactError:
+        return walk_plainly(query.journey, lives_of(running, query, opened.traits, opened.moves), query.until)
 
 
 def open_all(
@@ -197,4 +202,4 @@ def _knows_all(rows: EventRows, condition: Condition) -> Iterator[bool]:
     yield from (not name.startswith(TRAIT) or _knows(rows, name) for name in properties_of(condition))
 
 
-__all__ = ["Opened", "open_all", "replay"]
+__all__ = ["Opened", "open_all", "replay", "walk_opened"]

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Final
 
 import duckdb
+import pyarrow as pa
 
 from doorstep.errors import RunError
 from doorstep.ingest.records import Arrival, Rejected
 from doorstep.ingest.sink import Accepted, Busy
-from doorstep.lake import tables
+from doorstep.lake import stages, tables
 from doorstep.lake.attach import CONFIG, attach, attached, gone, prepare, storing
 from doorstep.lake.bulk import Request, import_all, try_all
 from doorstep.lake.checking import Finding, LakeFacts, check, data_files, facts_of, repair
@@ -191,6 +192,16 @@ class Lake:
             ).fetchone()
         assert found is not None
         return Snapshot(*found)
+
+    def stages_reached(self) -> dict[str, tuple[int, int]]:
+        """See `stages.reached`."""
+        with attached(self.place) as connection:
+            return stages.reached(connection)
+
+    def put_stages(self, current: pa.Table, transitions: pa.Table) -> None:
+        """See `stages.put`."""
+        with self._writing(SETTLE_WAIT) as writer:
+            stages.put(writer, current, transitions)
 
     def facts(self) -> LakeFacts:
         """Sizes, rows, files, snapshots, and what waits."""

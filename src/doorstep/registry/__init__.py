@@ -1,20 +1,35 @@
 """What is remembered: published versions of definitions, freezes, frozen runs, write keys and saved segments."""
 
 from doorstep.registry.batches import Outcome, publish_files
+from doorstep.registry.database import Database, open_database
 from doorstep.registry.drafts import Draft, draft
 from doorstep.registry.keys import WriteKeys
+from doorstep.registry.ledger_tables import (
+    JourneyAccountRow,
+    JourneyMoveRow,
+    JourneyRow,
+    JourneyTransitionRow,
+    JourneyVersionRow,
+)
 from doorstep.registry.records import Freeze, FrozenRun, NewKey, Publication, RunBounds, SavedSegment, Version, WriteKey
 from doorstep.registry.references import Reference, definition, reference
 from doorstep.registry.registry import Clock, Registry, open_registry
 from doorstep.registry.runs import FrozenRuns
 from doorstep.registry.segments import SavedSegments
+from doorstep.registry.spoken import kept
 
 __all__ = [
     "Clock",
+    "Database",
     "Draft",
     "Freeze",
     "FrozenRun",
     "FrozenRuns",
+    "JourneyAccountRow",
+    "JourneyMoveRow",
+    "JourneyRow",
+    "JourneyTransitionRow",
+    "JourneyVersionRow",
     "NewKey",
     "Outcome",
     "Publication",
@@ -28,6 +43,8 @@ __all__ = [
     "WriteKeys",
     "definition",
     "draft",
+    "kept",
+    "open_database",
     "open_registry",
     "publish_files",
     "reference",

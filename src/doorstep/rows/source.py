@@ -98,6 +98,10 @@ class EventRows:
         """From values of `identity` to those that they stand for; works after the connection was closed, too."""
         return self._spelt.get(name, _as_it_is)
 
+    def is_coded(self, name: str) -> bool:
+        """Whether `identity` of the column gives numbers that stand for its values."""
+        return name in self._spelt
+
     def identity_text(self, name: str) -> str:
         """SQL (VARCHAR) of a column of `Needs.units` or `Needs.hold`, as a person writes it."""
         return as_text(self._values[name]) if name in self._spelt else f"CAST({self._identities[name]} AS VARCHAR)"

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from doorstep.lake import Lake, open_lake
-from doorstep.registry import Registry, WriteKeys
+from doorstep.ledger import Ledger, sync
+from doorstep.registry import Database, Registry, WriteKeys
+
+log: Final = logging.getLogger("doorstep.server")
 
 
 def open_sink(data: Path) -> Lake:
@@ -43,5 +48,19 @@ def settling(lake: Lake, now: Callable[[], float], every: float) -> Callable[[],
         if changed and now() - last >= every:
             lake.compact()
             last, changed = now(), False
+
+    return work
+
+
+def syncing(lake: Lake, database: Database, clock: Callable[[], int]) -> Callable[[], None]:
+    """Work to be done again and again: active journeys are brought up to ``clock`` (microseconds UTC)."""
+    ledger = Ledger(database)
+
+    def work() -> None:
+        if not any(head.state == "active" for head in ledger.heads()):
+            return
+        for one in sync(lake, ledger, clock()):
+            if one.failure is not None:
+                log.error("the journey %s was not synced: %s", one.journey, one.failure)
 
     return work

@@ -1,0 +1,21 @@
+"""Histories of journeys that are kept: synced with the lake, announced, moved by hand, handed on."""
+
+from doorstep.ledger.ledger import Ledger
+from doorstep.ledger.life import activate, archive, document_of, draft, move, pause
+from doorstep.ledger.records import Head, Synced, Transition
+from doorstep.ledger.sync import sync, take_effect
+
+__all__ = [
+    "Head",
+    "Ledger",
+    "Synced",
+    "Transition",
+    "activate",
+    "archive",
+    "document_of",
+    "draft",
+    "move",
+    "pause",
+    "sync",
+    "take_effect",
+]
