@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import duckdb
@@ -108,7 +109,7 @@ def test_conversion_counts_accounts_that_reached_the_next_ranked_stage(
     (asleep,) = ask("SELECT count(DISTINCT unit) FROM moves WHERE stage = 'asleep'")[0]
     assert tuple(one.reached for one in result.reports) == (*counts, asleep)
     assert [one.conversion for one in result.reports] == [
-        *(after / before for before, after in zip(counts, counts[1:], strict=False)),
+        *(after / before for before, after in pairwise(counts)),
         None,
         None,
     ]

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from doorstep.cli import drift, frozen, identity, journey, keys, lake, people, publishing, segments, serve
+from doorstep.cli import (
+    drift,
+    frozen,
+    identity,
+    journey,
+    journey_figures,
+    keys,
+    lake,
+    people,
+    publishing,
+    segments,
+    serve,
+)
 from doorstep.cli.commands import app, main
 
 app.command("import")(lake.import_)
@@ -11,6 +23,7 @@ app.add_typer(identity.app)
 app.add_typer(publishing.app)
 app.add_typer(frozen.app)
 app.add_typer(drift.app)
+journey.journey.add_typer(journey_figures.figures)
 app.add_typer(journey.journey, name="journey")
 app.add_typer(keys.app, name="keys")
 app.add_typer(serve.app)

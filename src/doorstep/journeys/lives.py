@@ -22,9 +22,9 @@ Unit = tuple[str, ...]
 
 
 def lives_of(
-    engine: Engine, query: RowsQuery, traits: Traits | None, moves: str | None, unit: Unit | None = None
+    engine: Engine, query: RowsQuery, traits: Traits | None, moves: str | None, chosen: Sequence[Unit] | None = None
 ) -> dict[Unit, Account]:
-    """Every account (or one), by its values as texts, up to the horizon."""
+    """Every account (or those chosen), by its values as texts, up to the horizon."""
     rows, names = query.rows, sorted({*_looked_at(query)})
     places = [(name, place) for name in names for place in rows.values(name)]
     units = [f"CAST({sql} AS VARCHAR)" for sql in query.units]
@@ -37,7 +37,7 @@ def lives_of(
         with reading(rows.description):
             return engine.connection.execute(statement).fetchall()
 
-    for line in rows_of(f"SELECT {', '.join(selects)} FROM {rows.relation} WHERE {present}{_mine(units, unit)}"):
+    for line in rows_of(f"SELECT {', '.join(selects)} FROM {rows.relation} WHERE {present}{_mine(units, chosen)}"):
         event, time, *values = line[width:]
         found.setdefault(line[:width], ([], [], []))[0].append(Row(time, event, _properties(places, values)))
     columns = [f"CAST(u{number} AS VARCHAR)" for number in range(width)]
@@ -46,16 +46,16 @@ def lives_of(
         created = created_sql(traits.values.get(CREATED_AT, ()))
         selected = ", ".join([*columns, "t", created, *(_sql(place) for _, place in known)])
         statement = f"SELECT {selected} FROM {traits.relation} WHERE (t IS NULL OR t <= {query.until})"
-        for line in rows_of(f"{statement}{_mine(columns, unit)} ORDER BY seq"):
+        for line in rows_of(f"{statement}{_mine(columns, chosen)} ORDER BY seq"):
             time, born, *values = line[width:]
             given = {**_properties(known, values), **({} if born is None else {CREATED_AT: born})}
             if None not in line[:width]:
                 found.setdefault(line[:width], ([], [], []))[1].append(TraitsSet(time, given))
     if moves is not None:
-        statement = f"SELECT {', '.join(columns)}, t, place FROM {moves} WHERE t <= {query.until}"
-        for line in rows_of(f"{statement}{_mine(columns, unit)} ORDER BY seq"):
+        statement = f"SELECT {', '.join(columns)}, t, place, by_whom, reason FROM {moves} WHERE t <= {query.until}"
+        for line in rows_of(f"{statement}{_mine(columns, chosen)} ORDER BY seq"):
             if line[:width] in found:
-                found[line[:width]][2].append(Move(line[width], line[width + 1]))
+                found[line[:width]][2].append(Move(*line[width:]))
     return {name: Account(*parts) for name, parts in found.items()}
 
 
@@ -68,11 +68,15 @@ def _is_trait(query: RowsQuery, name: str) -> bool:
     return name.startswith("unit.") and query.rows.snapshot is None
 
 
-def _mine(units: Sequence[str], unit: Unit | None) -> str:
-    if unit is None:
+def _mine(units: Sequence[str], chosen: Sequence[Unit] | None) -> str:
+    if chosen is None:
         return ""
-
-    return "".join(f" AND {sql} = {quoting.text(value)}" for sql, value in zip(units, unit, strict=True))
+    if not chosen:
+        return " AND false"
+    if len(chosen) == 1:
+        return "".join(f" AND {sql} = {quoting.text(value)}" for sql, value in zip(units, chosen[0], strict=True))
+    listed = ", ".join(f"({', '.join(map(quoting.text, unit))})" for unit in chosen)
+    return f" AND ({', '.join(units)}) IN ({listed})"
 
 
 def _sql(place: Value) -> str:

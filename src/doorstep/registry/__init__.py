@@ -4,7 +4,7 @@ from doorstep.registry.batches import Outcome, publish_files
 from doorstep.registry.drafts import Draft, draft
 from doorstep.registry.keys import WriteKeys
 from doorstep.registry.records import Freeze, FrozenRun, NewKey, Publication, RunBounds, SavedSegment, Version, WriteKey
-from doorstep.registry.references import Reference, definition, reference
+from doorstep.registry.references import Reference, any_definition, definition, journey, reference
 from doorstep.registry.registry import Clock, Registry, open_registry
 from doorstep.registry.runs import FrozenRuns
 from doorstep.registry.segments import SavedSegments
@@ -26,8 +26,10 @@ __all__ = [
     "Version",
     "WriteKey",
     "WriteKeys",
+    "any_definition",
     "definition",
     "draft",
+    "journey",
     "open_registry",
     "publish_files",
     "reference",
