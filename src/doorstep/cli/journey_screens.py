@@ -97,6 +97,7 @@ def _flow(result: JourneyResult, found: Flow) -> Iterator[RenderableType]:
 
 
 def _cohorts(result: JourneyResult, found: Cohorts) -> Iterator[RenderableType]:
+    ages = max((sum(number > 0 for number in one.observed) for one in found.cohorts), default=0)
     for place, stage in enumerate(result.journey.stages[1:], 1):
         if stage.rank is not None:
             continue
@@ -105,12 +106,12 @@ def _cohorts(result: JourneyResult, found: Cohorts) -> Iterator[RenderableType]:
             Line(
                 Text(one.start.isoformat()),
                 None,
-                [Text(f"{one.accounts:,}"), *(Text(_percent(share)) for share in one.stages[place].reached)],
+                [Text(f"{one.accounts:,}"), *(Text(_percent(share)) for share in one.stages[place].reached[:ages])],
             )
             for one in found.cohorts
             if one.accounts
         ]
-        yield bars("born", ["accounts", *map(str, range(len(found.ages)))], lines, leave=(), most_bar=BAR)
+        yield bars("born", ["accounts", *map(str, range(ages))], lines, leave=(), most_bar=BAR)
 
 
 def stages_csv(told: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from doorstep.cli import (
     identity,
     journey,
     journey_figures,
+    journey_preview,
     keys,
     lake,
     people,
@@ -24,6 +25,7 @@ app.add_typer(publishing.app)
 app.add_typer(frozen.app)
 app.add_typer(drift.app)
 journey.journey.add_typer(journey_figures.figures)
+journey.journey.add_typer(journey_preview.previews)
 app.add_typer(journey.journey, name="journey")
 app.add_typer(keys.app, name="keys")
 app.add_typer(serve.app)

@@ -39,6 +39,7 @@ Number = Count | Sum | Distinct | Used
 MOST_ROWS: Final = 20
 """So many rows of a piece of evidence are named."""
 
+_ONE: Final = {"rows": "row", "activities": "activity", "features": "feature"}
 _ORDINALS: Final = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 
 
@@ -204,7 +205,9 @@ class _Witness:
                 within = "" if leaf.within is None else f" in the last {words.duration(leaf.within)}"
                 met = leaf.bounds.high is None and leaf.bounds.hold(value)
                 number = journey_words.number(value) if met else how_many(value, leaf.bounds)
-                return f"{number} {self.told.what(leaf)}{within}{_tipping(leaf, int(value), rows)}"
+                first, space, rest = self.told.what(leaf).partition(" ")
+                what = f"{_ONE.get(first, first) if number == '1' else first}{space}{rest}"
+                return f"{number} {what}{within}{_tipping(leaf, int(value), rows)}"
             case Trait():
                 return f"{self.told.stands(leaf, time, dwells)}{self.set_at(leaf, time) if tipped else ''}"
             case Aged() | Stayed():

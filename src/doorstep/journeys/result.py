@@ -143,6 +143,11 @@ class JourneyResult:
         chosen[stuck(self.walked, self.until, longer_than)] = True
         return self.accounts.filter(pa.array(chosen[self._order]))
 
+    def names_of(self, numbers: np.ndarray[Any, np.dtype[np.int64]]) -> list[object]:
+        """What accounts of these numbers are called."""
+        named: list[object] = self._names.take(pa.array(numbers, pa.int64())).to_pylist()
+        return named
+
     def _stages(self, places: np.ndarray[Any, np.dtype[np.int64]]) -> pa.Array:
         ids = pa.array([stage.id for stage in self.journey.stages], pa.string())
         return ids.take(pa.array(places, mask=places < 0))
