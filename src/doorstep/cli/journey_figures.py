@@ -224,7 +224,7 @@ def chosen_accounts(
     table = result.accounts if longer_than is None else result.stuck(longer_than)
     if stages:
         table = table.filter(pc.is_in(table.column("stage"), pa.array(stages)))
-    since = microseconds_of(changed_since, "changed-since", zone_of(timezone))
+    since = microseconds_of(changed_since, "changed since", zone_of(timezone))
     if since is not None:
         table = table.filter(pc.greater_equal(table.column("since").cast(pa.int64()), since))
     return table.take(pc.sort_indices(table, [("since", "ascending"), ("unit", "ascending")]))

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from doorstep.definitions import journey_words, words
-from doorstep.definitions.canonical_words import Spoken
+from doorstep.definitions.canonical_words import NONE, Spoken
 from doorstep.definitions.criteria import Criterion, Every, Nor, Some, Stayed, criterion_of
 from doorstep.definitions.difference import Change, equal, examples, leftovers, said
 from doorstep.definitions.identity import canonical, canonical_criterion, definition_hash, text_hash
@@ -72,8 +72,14 @@ def _excluded(old: Any, new: Any, spoken: Spoken) -> Iterator[Change]:
 def _movement(old: Any, new: Any) -> Iterator[Change]:
     for key, was in old.items():
         if not equal(was, new[key]):
-            told = [words.duration(one) if key == "grace" else "true" if one else "false" for one in (was, new[key])]
+            told = [_moving_word(key, one) for one in (was, new[key])]
             yield Change(f"movement.{key}", f"movement {key}: {told[0]} -> {told[1]}", True)
+
+
+def _moving_word(key: str, value: Any) -> str:
+    if key == "grace":
+        return words.duration(value) if value else NONE
+    return "true" if value else "false"
 
 
 def _moved(before: Journey, after: Journey, pairs: Mapping[int, int]) -> Iterator[Change]:
