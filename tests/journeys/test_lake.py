@@ -68,7 +68,7 @@ def test_an_account_is_born_by_the_trait_created_at(tmp_path: Path) -> None:
     lake = doorstep.open_lake(tmp_path / "lake")
     lake.accept([_event(1, "acme", 0), _event(2, "acme", 50), _traits(1, "zoo", 1, created_at="2026-01-01T02:00:00Z")])
     lake.settle()
-    journey = {**JOURNEY, "stages": JOURNEY["stages"][:1]}  # type: ignore[index]
+    journey = {**JOURNEY, "stages": JOURNEY["stages"][:1]}
     accounts = doorstep.replay(journey, lake).accounts.to_pylist()
     assert [(one["unit"], one["stage"]) for one in accounts] == [("acme", "new"), ("zoo", "new")]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,13 @@ import pyarrow as pa
 from doorstep.definitions.journey import Journey
 from doorstep.engines.duckdb import Engine
 from doorstep.journeys.account import CREATED_AT, NEVER, Account, Move, Row, TraitsSet
+from doorstep.journeys.account import Traits as TraitHistories
 from doorstep.journeys.given import Traits, created_sql
 from doorstep.journeys.histories import Walked
 from doorstep.journeys.query import RowsQuery, needs_of
 from doorstep.journeys.reference import walk
+from doorstep.matching.conditions import meets
+from doorstep.matching.plan import Question
 from doorstep.rows import Value, quoting, reading
 
 Unit = tuple[str, ...]
@@ -56,7 +60,18 @@ def lives_of(
         for line in rows_of(f"{statement}{_mine(columns, chosen)} ORDER BY seq"):
             if line[:width] in found:
                 found[line[:width]][2].append(Move(*line[width:]))
-    return {name: Account(*parts) for name, parts in found.items()}
+    later = query.excluded_by_traits
+    return {name: _left_by(later, Account(*parts)) for name, parts in found.items()}
+
+
+def _left_by(excluded: Sequence[Question], account: Account) -> Account:
+    """The account without the rows that its traits, as they were at the row's time, exclude; before birth, too."""
+    if not excluded:
+        return account
+    known = TraitHistories.of(account, -NEVER)
+    seen = ((row, known.beside(row)) for row in account.rows)
+    rows = [row for row, full in seen if not any(meets(one, full.event, full.properties) for one in excluded)]
+    return replace(account, rows=rows)
 
 
 def _looked_at(query: RowsQuery) -> Sequence[str]:
