@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "funnels": {"errors", "definitions", "matching", "rows", "stitching", "engines", "statistics"},
     "journeys": {"errors", "definitions", "rows", "matching", "engines", "funnels"},
     "drift": {"errors", "definitions", "rows", "engines", "funnels"},
-    "registry": {"errors", "definitions", "funnels"},
+    "registry": {"errors", "definitions", "funnels", "journeys"},
     "demo": {"errors"},
     "lifecycles": set(),
     "ingest": {"errors", "rows"},

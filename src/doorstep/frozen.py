@@ -60,7 +60,7 @@ def rerun(registry: Registry, lake: Lake, run_id: str) -> Rerun:
     frozen = registry.runs.get(run_id)
     bounds = frozen.bounds
     result = run(
-        registry.version(frozen.name, frozen.version).definition(),
+        registry.version(frozen.name, frozen.version).funnel(),
         lake.at(frozen.snapshot),
         since=instant(bounds.since),
         until=instant(bounds.until),

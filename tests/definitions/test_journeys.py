@@ -67,6 +67,16 @@ def test_words_have_a_hash_of_their_own() -> None:
         (_document({"did": "a"}, {"did": "b"}, movement={"backward": True}), {"falls-past"}),
         (_document({"count": {"at_least": 2, "in_last": "7d"}}, movement={"backward": True}), {"flapping-stage"}),
         (_document({"time_in_stage": {"at_least": "1d", "stage": "s7"}}), {"unknown-stage", "unreachable-stage"}),
+        (_document({"time_in_stage": {"at_least": "1d", "stage": "s1"}}), {"unreachable-stage"}),
+        (_document({"did": "a"}, {"time_in_stage": {"at_least": "1d", "stage": "s1"}}), set()),
+        (
+            _document({"did": "a"}, {"time_in_stage": {"at_least": "1d", "stage": "s0"}}, movement={"skip": False}),
+            {"unreachable-stage"},
+        ),
+        (
+            _document({"count": {"at_least": 5, "at_most": 3}}, {"did": "a"}, movement={"skip": False}),
+            {"unreachable-stage"},
+        ),
         (
             _document({"did": "a"}, {"all": [{"did": "a"}, {"count": {"at_least": 9}}]}, movement={"backward": True}),
             set(),

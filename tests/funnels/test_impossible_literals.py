@@ -10,6 +10,7 @@ import pytest
 
 import doorstep
 from doorstep.definitions import load
+from doorstep.definitions.selectors import selectors
 from doorstep.errors import Issue, RunError
 from doorstep.funnels.data_check import check_against, literal_issues
 from doorstep.rows import Kind
@@ -59,7 +60,7 @@ KINDS: dict[str, Kind] = {"n": "number", "i": "integer", "b": "boolean", "t": "t
 
 def _found(filters: dict[str, Any]) -> list[Issue]:
     funnel = load({"count_by": "user_id", "steps": [{"event": "a"}, {"event": "b", "filters": filters}]})
-    return list(literal_issues(funnel, KINDS))
+    return list(literal_issues(selectors(funnel), KINDS))
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import pytest
 
 import doorstep
 from doorstep.journeys import histories
+from doorstep.journeys.explain import explain_account
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 CASES = [
@@ -179,3 +180,19 @@ def test_what_cannot_be_answered_is_refused(change: dict[str, Any], code: str) -
     with pytest.raises(doorstep.DoorstepError) as caught:
         doorstep.replay(journey, _frame([_row("x", "a", 1)]), traits=change["traits"])
     assert caught.value.code == code
+
+
+def test_exclude_looks_at_traits_beside_the_rows() -> None:
+    """By the trait as it was at the row's time, without a time always; what is excluded gives no birth either."""
+    journey = {**JOURNEY, "exclude": [{"filters": {"unit.kind": "test"}}]}
+    rows = [_row("a", "a", 1), _row("a", "b", 9), _row("t", "a", 1), _row("free", "a", 2)]
+    traits = [
+        {"account_id": "a", "time": "1970-01-01T00:00:05Z", "kind": "test"},
+        {"account_id": "t", "kind": "test"},
+    ]
+    result = doorstep.replay(journey, _frame(rows), traits=traits)
+    assert [(one["unit"], one["born_at"]) for one in result.accounts.to_pylist()] == [
+        ("a", at(1_000_000)),
+        ("free", at(2_000_000)),
+    ]
+    assert explain_account(journey, _frame(rows), "a", traits=traits).rows == 1

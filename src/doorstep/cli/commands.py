@@ -19,7 +19,7 @@ from doorstep.cli import terminal
 from doorstep.cli.arguments import ManyEvents
 from doorstep.cli.interruption import INTERRUPTED, MESSAGE, at_once
 from doorstep.cli.options import AsJson, Map, SourceTimezone, columns_of
-from doorstep.cli.published import DATA, Data, definition, located
+from doorstep.cli.published import DATA, Data, definition, journey_definition, located
 from doorstep.errors import DefinitionError, DoorstepError, Issue, RunError
 
 if TYPE_CHECKING:
@@ -253,6 +253,9 @@ def check(
     ] = None,
     lake: InLake = None,
     snapshot: AtSnapshot = None,
+    traits: Annotated[
+        Path | None, typer.Option(help="Of a journey: traits to hold it against, too.", show_default=False)
+    ] = None,
     map_: Map = None,
     source_timezone: SourceTimezone = "UTC",
     data: Data = DATA,
@@ -267,12 +270,9 @@ def check(
         from doorstep.definitions.lint import lint
         from doorstep.funnels.data_check import check_against
 
-    if means_journey(file):
-        if events or lake is not None:
-            terminal.say(
-                "A journey is checked by itself: the events are not looked at. A replay refuses what they cannot be."
-            )
-        check_journey(file, as_json=as_json)
+    if means_journey(file, data):
+        source = None if not events and lake is None and snapshot is None else source_of(events, lake, snapshot)
+        check_journey(file, data, source, traits, columns_of(map_), source_timezone, as_json=as_json)
         return
     try:
         funnel, placed = located(file, data)
@@ -322,8 +322,8 @@ def describe(
     """Say a definition in plain words and as a table."""
     with at_once():
         from doorstep.cli.journey_documents import describe_journey, means_journey
-    if means_journey(file):
-        describe_journey(file, as_json=as_json)
+    if means_journey(file, data):
+        describe_journey(file, data, as_json=as_json)
         return
     with at_once():
         from doorstep.cli import screens
@@ -353,10 +353,9 @@ def test(file: File, data: Data = DATA, as_json: AsJson = False) -> None:
     with at_once():
         from doorstep.cli import screens
         from doorstep.cli.journey_documents import means_journey
-        from doorstep.definitions.reading import load_journey
         from doorstep.journeys.examples import run_examples
 
-    results = run_examples(load_journey(file) if means_journey(file) else definition(file, data))
+    results = run_examples(journey_definition(file, data) if means_journey(file, data) else definition(file, data))
     ok = all(one.passed for one in results)
     if as_json:
         listed = [{"name": one.name, "passed": one.passed, "failures": list(one.failures)} for one in results]

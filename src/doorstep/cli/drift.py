@@ -76,11 +76,14 @@ def drift(
 
 
 def _in_use(data: Path) -> list[Funnel]:
-    """The latest version of every published definition."""
+    """The latest version of every published funnel."""
+    from doorstep.definitions.funnel import Funnel
+
     with opened(data) as registry:
-        found = [one.definition() for one in registry.names()]
+        published = [one.definition() for one in registry.names()]
+    found = [one for one in published if isinstance(one, Funnel)]
     if not found:
-        raise RunError("nothing-published", "nothing is published, so no definition is in use. Name a file of one.")
+        raise RunError("nothing-published", "no funnel is published, so none is in use. Name a file of one.")
     return found
 
 

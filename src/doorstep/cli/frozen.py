@@ -49,7 +49,7 @@ def freeze_run(
     with opened(data) as registry, open_lake(lake or data, create=False) as store, terminal.progress() as told:
         version = registry.version(wanted.name, wanted.version)
         result = run(
-            version.definition(),
+            version.funnel(),
             store.at(store.snapshot().id),
             since=since,
             until=until,

@@ -15,6 +15,7 @@ from doorstep.cli.arguments import ManyEvents
 from doorstep.cli.commands import AtSnapshot, Events, InLake, memory_of, source_of, write
 from doorstep.cli.drawing import BAR, Line, bar, bars, duration, number_of
 from doorstep.cli.options import AsJson, Map, SourceTimezone, columns_of
+from doorstep.cli.published import DATA, Data, journey_definition
 from doorstep.errors import RunError
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
 journey: Final = typer.Typer(help="Journeys: every account in its stage, at every instant.", no_args_is_help=True)
 
-JourneyFile = Annotated[Path, typer.Argument(help="The journey: YAML or JSON.", show_default=False)]
+JourneyFile = Annotated[
+    Path, typer.Argument(help="The journey: YAML, JSON, or a published one as name@version.", show_default=False)
+]
 TraitsFile = Annotated[
     Path | None,
     typer.Option("--traits", help="A file of traits: the account, time, a column for each.", show_default=False),
@@ -58,6 +61,7 @@ def replay(
     memory: Annotated[
         str | None, typer.Option(help="Memory limit, such as 2GB; more data than that is walked in parts.")
     ] = None,
+    data: Data = DATA,
     as_json: AsJson = False,
 ) -> None:
     """Place every account in its stage, from nothing up to a horizon."""
@@ -72,7 +76,7 @@ def replay(
     source = source_of(events, lake, snapshot)
     with terminal.progress() as told:
         result = replay_journey(
-            file,
+            journey_definition(file, data),
             source,
             traits=traits,
             until=until,
@@ -150,13 +154,14 @@ def explain(
     timezone: Zone = "UTC",
     source_timezone: SourceTimezone = "UTC",
     map_: Map = None,
+    data: Data = DATA,
     as_json: AsJson = False,
 ) -> None:
     """Say why an account is where it is, and what it still lacks for each later stage."""
     from doorstep.journeys.explain import explain_account
 
     told = explain_account(
-        file,
+        journey_definition(file, data),
         source_of(events, lake, snapshot),
         unit,
         at=at,

@@ -11,32 +11,51 @@ from rich.text import Text
 
 from doorstep.cli import screens, terminal
 from doorstep.cli.drawing import number_of
+from doorstep.cli.published import Located, clock, journey_definition, place
 from doorstep.definitions.identity import canonical, definition_hash, text_hash
-from doorstep.definitions.reading import is_journey, load_journey, load_placed_journey
+from doorstep.definitions.journey import Journey
+from doorstep.definitions.reading import is_journey, load_placed_journey
 from doorstep.errors import DefinitionError
 
 
-def means_journey(named: Path) -> bool:
-    """Whether a journey's document is meant; what cannot be read is left to the road of funnels, which says why."""
+def means_journey(named: Path, data: Path) -> bool:
+    """Whether a journey is meant; what cannot be read is left to the road of funnels, which says why."""
+    if "@" in str(named):
+        from doorstep.registry import any_definition
+
+        return isinstance(any_definition(named, place(data), clock), Journey)
     try:
-        return "@" not in str(named) and is_journey(named)
+        return is_journey(named)
     except DefinitionError:
         return False
 
 
-def check_journey(file: Path, *, as_json: bool) -> None:
-    """Errors and findings; exit code 1 where there is an error."""
+def check_journey(
+    file: Path,
+    data: Path,
+    source: object | None,
+    traits: Path | None,
+    columns: dict[str, str],
+    source_timezone: str,
+    *,
+    as_json: bool,
+) -> None:
+    """Errors and findings, those against a source of events among them; exit code 1 where there is an error."""
     from doorstep.definitions.journey_lint import lint_journey
 
     try:
-        placed = load_placed_journey(file)
+        journey, located = _placed(file, data)
     except DefinitionError as error:
         if not as_json:
             raise
         terminal.show_json({"ok": False, "issues": [_issue(one) for one in error.issues]})
         raise typer.Exit(1) from None
-    journey = placed.journey
-    issues = placed.located(lint_journey(journey))
+    found = list(lint_journey(journey))
+    if source is not None:
+        from doorstep.journeys.data_check import check_against
+
+        found += check_against(journey, source, traits=traits, columns=columns, source_timezone=source_timezone)
+    issues = located(found)
     errors = sum(issue.level == "error" for issue in issues)
     if as_json:
         named = {"name": journey.journey, "hash": definition_hash(journey), "text_hash": text_hash(journey)}
@@ -50,15 +69,22 @@ def check_journey(file: Path, *, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
+def _placed(file: Path, data: Path) -> tuple[Journey, Located]:
+    if "@" in str(file):
+        return journey_definition(file, data), tuple
+    placed = load_placed_journey(file)
+    return placed.journey, placed.located
+
+
 def _issue(issue: object) -> dict[str, object]:
     return asdict(issue)  # type: ignore[call-overload,no-any-return]
 
 
-def describe_journey(file: Path, *, as_json: bool) -> None:
+def describe_journey(file: Path, data: Path, *, as_json: bool) -> None:
     """The journey in plain words."""
     from doorstep.definitions.journey_words import describe_journey as in_words
 
-    journey = load_journey(file)
+    journey = journey_definition(file, data)
     if as_json:
         terminal.show_json(
             {

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from doorstep.definitions.funnel import Funnel
+    from doorstep.definitions.journey import Journey
     from doorstep.errors import Issue
     from doorstep.registry import Database, Registry
 
@@ -87,5 +88,16 @@ def definition(named: Path, data: Path) -> Funnel:
 
         return load(named)
     from doorstep.registry import definition as find
+
+    return find(named, place(data), clock)
+
+
+def journey_definition(named: Path, data: Path) -> Journey:
+    """The journey in a file, or the published one that ``name@3`` names."""
+    if "@" not in str(named):
+        from doorstep.definitions.reading import load_journey
+
+        return load_journey(named)
+    from doorstep.registry import journey as find
 
     return find(named, place(data), clock)

@@ -95,10 +95,10 @@ def diff(
     as_json: AsJson = False,
 ) -> None:
     """Say in words how two definitions differ, and which of it can move a count."""
-    from doorstep.definitions.difference import difference
-    from doorstep.registry import definition
+    from doorstep.definitions.differences import difference
+    from doorstep.registry import any_definition
 
-    old, new = (definition(one, place(data), clock, bare=True) for one in (before, after))
+    old, new = (any_definition(one, place(data), clock, bare=True) for one in (before, after))
     changes = difference(old, new)
     if as_json:
         moves = any(change.moves_count for change in changes)
@@ -165,6 +165,7 @@ def _version(one: Version, held: Freeze | None = None) -> dict[str, Any]:
     return {
         "name": one.name,
         "version": one.number,
+        "kind": one.kind,
         "hash": one.hash,
         "text_hash": one.text_hash,
         "semantics": one.semantics,

@@ -69,7 +69,8 @@ def versions(found: Sequence[Version], held: Mapping[tuple[str, int], Freeze]) -
     for column in ("version", "hash", "counts", "published", "by", ""):
         table.add_column(column, overflow="fold", no_wrap=column in {"version", "hash"})
     for one in found:
-        notes = [f"as {one.name}@{one.reverts}"] if one.reverts else []
+        notes = ["journey"] if one.kind == "journey" else []
+        notes += [f"as {one.name}@{one.reverts}"] if one.reverts else []
         notes += [one.message] if one.message else []
         freeze_ = held.get((one.name, one.number))
         notes += [f"frozen by {freeze_.frozen_by}: {freeze_.frozen_why}"] if freeze_ else []

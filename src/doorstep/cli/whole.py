@@ -9,7 +9,9 @@ from doorstep.cli import (
     frozen,
     identity,
     journey,
+    journey_figures,
     journey_life,
+    journey_preview,
     keys,
     lake,
     people,
@@ -31,6 +33,8 @@ app.add_typer(sensitivity.app)
 app.add_typer(compare.app)
 app.add_typer(experiment.app)
 app.add_typer(why.app)
+journey.journey.add_typer(journey_figures.figures)
+journey.journey.add_typer(journey_preview.previews)
 app.add_typer(journey.journey, name="journey")
 app.add_typer(journey_life.app)
 app.add_typer(keys.app, name="keys")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
 from doorstep.definitions import words
@@ -18,15 +18,21 @@ def against_data(funnel: Funnel, *, events: Collection[str], columns: Collection
     ``events``: every event name in the data; ``columns``: every column and property known to be there. Where one is
     empty, nothing is known of them, and nothing is found.
     """
+    held = _held_issues(funnel, frozenset(columns)) if columns else ()
+    return tuple(dict.fromkeys([*held, *unknown_names(selectors(funnel), events=events, columns=columns)]))
+
+
+def unknown_names(
+    places: Iterable[tuple[str, Selector]], *, events: Collection[str], columns: Collection[str]
+) -> Iterator[Issue]:
+    """`unknown-event` and `unknown-property` for what these places of a document name and the data lacks."""
     known = frozenset(columns)
-    found = list(_held_issues(funnel, known)) if known else []
-    for path, selector in selectors(funnel):
+    for path, selector in places:
         if events:
-            found += _event_issues(path, selector, events)
+            yield from _event_issues(path, selector, events)
         for test in tests_of(selector.condition):
             if known and test.property not in known and not test.property.startswith(words.TRAIT):
-                found.append(_unknown_property(f"{path}.filters", test.property, known))
-    return tuple(dict.fromkeys(found))
+                yield unknown_property(f"{path}.filters", test.property, known)
 
 
 USERS: Final = ("user_id", "userid", "distinct_id", "uid")
@@ -78,23 +84,34 @@ def _event_issues(path: str, selector: Selector, events: Collection[str]) -> Ite
     for name in selector.event:
         if not selector.any_event and name not in events:
             message = f"No row in the data is named {words.code(name)}."
-            yield Issue("unknown-event", "warning", message, None, f"{path}.event", _did_you_mean(name, events))
+            yield Issue("unknown-event", "warning", message, None, f"{path}.event", did_you_mean(name, events))
 
 
-def _unknown_property(path: str, name: str, known: Collection[str]) -> Issue:
+def unknown_property(path: str, name: str, known: Collection[str]) -> Issue:
+    """A property that is missing from every row."""
     message = f"The data has no property {words.code(name)}, so it is missing from every row."
-    return Issue("unknown-property", "warning", message, None, path, _did_you_mean(name, known))
+    return Issue("unknown-property", "warning", message, None, path, did_you_mean(name, known))
 
 
 def _held_issues(funnel: Funnel, known: Collection[str]) -> Iterator[Issue]:
     """``hold_constant`` only: a run refuses a unit that the data lacks, and says so itself."""
-    yield from (_unknown_property("hold_constant", name, known) for name in funnel.hold_constant if name not in known)
+    yield from (unknown_property("hold_constant", name, known) for name in funnel.hold_constant if name not in known)
 
 
-def _did_you_mean(name: str, known: Collection[str]) -> str | None:
+def did_you_mean(name: str, known: Collection[str]) -> str | None:
+    """The nearest name there is, as a question."""
     same = [one for one in known if one.lower() == name.lower()]
     near = same[0] if same else nearest(name, known)
     return f"Did you mean {words.code(near)}?" if near else None
 
 
-__all__ = ["against_data", "names_account", "names_user", "unstitched", "unstitched_accounts"]
+__all__ = [
+    "against_data",
+    "did_you_mean",
+    "names_account",
+    "names_user",
+    "unknown_names",
+    "unknown_property",
+    "unstitched",
+    "unstitched_accounts",
+]

@@ -16,6 +16,7 @@ from doorstep.definitions.alignment import Alignment, align, same_places
 from doorstep.definitions.canonical_words import NONE, Spoken
 from doorstep.definitions.funnel import Funnel, Step
 from doorstep.definitions.identity import canonical, definition_hash, text_hash
+from doorstep.definitions.journey import Journey
 from doorstep.definitions.quoting import quoted
 
 
@@ -32,7 +33,7 @@ class Change:
 
 
 def difference(before: Funnel, after: Funnel) -> tuple[Change, ...]:
-    """Every change, those that can move a count first; empty when both hashes are equal."""
+    """Every change of a funnel, those that can move a count first; empty when both hashes are equal."""
     same = definition_hash(before) == definition_hash(after)
     steps = same_places(before) if same else align(before, after)
     changes = [] if same else list(_Counting(before, after, steps).changes())
@@ -68,7 +69,7 @@ class _Counting:
                 yield from self.reentry()
             elif key == "exclude_between":
                 yield from self.exclusions()
-            elif not _same(self.old.get(key), self.new.get(key)):
+            elif not equal(self.old.get(key), self.new.get(key)):
                 yield self.change(key, key, Spoken.value, (self.old.get(key), self.raw.get(key)), key)
 
     def change(
@@ -98,7 +99,7 @@ class _Counting:
     ) -> Iterator[Change]:
         """What a list lost, gained and says otherwise; ``holders`` hold it before, after as renumbered, and after."""
         old, new, raw = (holder[clause.rpartition(".")[2]] for holder in holders)
-        gone, come = _leftovers(old, new)
+        gone, come = leftovers(old, new)
         for one in gone:
             two = next((at for at in come if alike(old[one], new[at])), None)
             if two is None:
@@ -107,17 +108,17 @@ class _Counting:
                 come.remove(two)
                 yield self.change(clause, f"{label} changed:", say, (old[one], raw[two]))
         yield from (Change(clause, f"{label} added: {say(self.now, raw[at])}", True) for at in come)
-        if order_decides and not (gone or come or _same(old, new)):
+        if order_decides and not (gone or come or equal(old, new)):
             yield Change(clause, f"{label}: the order is another, which decides {order_decides}", True)
 
     def reentry(self) -> Iterator[Change]:
         old, new, raw = self.old["reentry"], self.new["reentry"], self.raw["reentry"]
         if isinstance(old, str) or isinstance(new, str):
-            if not _same(old, new):
+            if not equal(old, new):
                 yield self.change("reentry", "reentry", _reentry, (old, raw))
         elif len(old) == len(new) == 1:
             for key in dict.fromkeys([*old[0], *new[0]]):
-                if not _same(old[0].get(key), new[0].get(key)):
+                if not equal(old[0].get(key), new[0].get(key)):
                     parts = old[0].get(key), raw[0].get(key)
                     yield self.change("reentry", f"reentry: {key}", Spoken.reentry_field, parts, key)
         else:
@@ -155,7 +156,7 @@ class _Counting:
         else:
             yield from self.filters(f"{clause}.filters", f"{label}: filter", old["filters"], new["filters"])
         for key in dict.fromkeys([*old, *new]):
-            if key not in told and not _same(old.get(key), new.get(key)):
+            if key not in told and not equal(old.get(key), new.get(key)):
                 say, arguments = _SAID.get(key, (Spoken.field, (key,)))
                 parts = old.get(key), raw.get(key)
                 yield self.change(f"{clause}.{key}", f"{label}: {key}", say, parts, *arguments)
@@ -190,7 +191,7 @@ def _exclusion(who: Spoken, rule: Mapping[str, Any]) -> str:
 
 def _same_events(one: Mapping[str, Any], two: Mapping[str, Any]) -> bool:
     """Whether two rows-choosing parts are versions of one; walks of a way are, as are selectors of the same events."""
-    return _same(one.get("event"), two.get("event")) if "event" in one else "steps" in two
+    return equal(one.get("event"), two.get("event")) if "event" in one else "steps" in two
 
 
 def _conjuncts(condition: Any) -> list[Any]:
@@ -200,19 +201,19 @@ def _conjuncts(condition: Any) -> list[Any]:
 
 def _same_property(one: Any, two: Any) -> bool:
     """Whether two conditions are tests of one property."""
-    return isinstance(one, list) and isinstance(two, list) and _same(one[0], two[0])
+    return isinstance(one, list) and isinstance(two, list) and equal(one[0], two[0])
 
 
 def _never(_one: object, _two: object) -> bool:
     return False
 
 
-def _leftovers(old: Sequence[Any], new: Sequence[Any]) -> tuple[list[int], list[int]]:
+def leftovers(old: Sequence[Any], new: Sequence[Any]) -> tuple[list[int], list[int]]:
     """Indices of what is only in the one and only in the other, repeated parts counted."""
     come = list(range(len(new)))
     gone = []
     for index, part in enumerate(old):
-        same = next((at for at in come if _same(part, new[at])), None)
+        same = next((at for at in come if equal(part, new[at])), None)
         if same is None:
             gone.append(index)
         else:
@@ -244,21 +245,22 @@ def _label(before: Step, after: Step) -> str:
 
 def _wording(before: Funnel, after: Funnel, steps: Alignment) -> Iterator[Change]:
     for key, name in (("funnel", "name"), ("title", "title"), ("description", "description"), ("owner", "owner")):
-        yield from _said(key, name, getattr(before, key), getattr(after, key))
-    yield from _said("tags", "tags", list(before.tags), list(after.tags))
+        yield from said(key, name, getattr(before, key), getattr(after, key))
+    yield from said("tags", "tags", list(before.tags), list(after.tags))
     for place, there in steps.pairs.items():
         old, new = before.steps[place], after.steps[there]
         label, clause = _label(old, new), f"steps[{there}]"
         if not (place != there and str(old.id) == str(place + 1) and str(new.id) == str(there + 1)):
-            yield from _said(f"{clause}.id", f"step {old.id}: id", str(old.id), str(new.id))
-        yield from _said(f"{clause}.name", f"{label}: name", old.name, new.name)
-        if len(old.any_of) == len(new.any_of) and not _same(_ways(old), _ways(new)):
+            yield from said(f"{clause}.id", f"step {old.id}: id", str(old.id), str(new.id))
+        yield from said(f"{clause}.name", f"{label}: name", old.name, new.name)
+        if len(old.any_of) == len(new.any_of) and not equal(_ways(old), _ways(new)):
             yield Change(f"{clause}.any_of", f"{label}: names in its ways changed", False)
-    yield from _examples(before, after)
+    yield from examples(before, after)
 
 
-def _said(clause: str, label: str, old: object, new: object) -> Iterator[Change]:
-    if not _same(old, new):
+def said(clause: str, label: str, old: object, new: object) -> Iterator[Change]:
+    """A change of words, if there is one."""
+    if not equal(old, new):
         was, now = (NONE if one is None else quoted(one) for one in (old, new))
         yield Change(clause, f"{label} changed" if was == now else f"{label} {was} -> {now}", False)
 
@@ -269,11 +271,13 @@ def _ways(step: Step) -> list[Any]:
     ]
 
 
-def _examples(before: Funnel, after: Funnel) -> Iterator[Change]:
+def examples(before: Funnel | Journey, after: Funnel | Journey) -> Iterator[Change]:
+    """What became of the definitions' own examples."""
     old, new = (
-        [one.model_dump(mode="json", exclude_defaults=True) for one in funnel.examples] for funnel in (before, after)
+        [one.model_dump(mode="json", exclude_defaults=True) for one in definition.examples]
+        for definition in (before, after)
     )
-    gone, come = _leftovers(old, new)
+    gone, come = leftovers(old, new)
     for one in gone:
         name = old[one]["name"]
         two = next((at for at in come if new[at]["name"] == name), None)
@@ -281,17 +285,17 @@ def _examples(before: Funnel, after: Funnel) -> Iterator[Change]:
             come.remove(two)
         yield Change("examples", f"example {quoted(name)} {'removed' if two is None else 'changed'}", False)
     yield from (Change("examples", f"example {quoted(new[at]['name'])} added", False) for at in come)
-    if not (gone or come or _same(old, new)):
+    if not (gone or come or equal(old, new)):
         yield Change("examples", "examples: the order is another", False)
 
 
-def _same(one: object, two: object) -> bool:
+def equal(one: object, two: object) -> bool:
     """As JSON, so that ``true`` and 1 are two."""
-    return _json(one) == _json(two)
+    return json_of(one) == json_of(two)
 
 
-def _json(value: object) -> str:
+def json_of(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
-__all__ = ["Change", "difference"]
+__all__ = ["Change", "difference", "equal", "examples", "leftovers", "said"]

@@ -10,6 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from math import ceil, floor
 from typing import TypeAlias
 
 from doorstep.definitions.conditions import All, AnyOf, Condition, Not, Scalar, Test
@@ -218,13 +221,14 @@ def _canonical_journey(journey: Journey) -> dict[str, Json]:
             "grace": journey.movement.grace if journey.movement.backward else 0,
         },
         "stages": [
-            {"criteria": _criterion(criterion_of(journey, place)), "ranked": stage.rank is None}
+            {"criteria": canonical_criterion(criterion_of(journey, place)), "ranked": stage.rank is None}
             for place, stage in enumerate(journey.stages)
         ],
     }
 
 
-def _criterion(of: Criterion) -> Json:
+def canonical_criterion(of: Criterion) -> Json:
+    """A criterion as JSON data, one form for its spellings; stages by position."""
     match of:
         case Count():
             return {"count": [_rows(of.rows), of.within, _bounds(of.bounds)]}
@@ -240,13 +244,24 @@ def _criterion(of: Criterion) -> Json:
         case Trait():
             return {"trait": _condition(of.condition)}
         case Nor(Nor(inner)):
-            return _criterion(inner)
+            return canonical_criterion(inner)
+        case Nor(Count() | Distinct() | Used() as leaf) if (turned := _turned(leaf.bounds)) is not None:
+            return canonical_criterion(replace(leaf, bounds=turned))
         case Nor():
-            return {"not": _criterion(of.of)}
+            return {"not": canonical_criterion(of.of)}
         case Every() | Some():
             group = "all" if isinstance(of, Every) else "any"
-            parts = _as_set(part for one in of.of for part in _flat(_criterion(one), group))
+            parts = _as_set(part for one in of.of for part in _flat(canonical_criterion(one), group))
             return parts[0] if len(parts) == 1 else {group: parts}
+
+
+def _turned(bounds: Bounds) -> Bounds | None:
+    """What holds of a whole number where these do not: ``not: {did: x}`` is ``did_not: x``. None: no one interval."""
+    if bounds.low is not None and bounds.high is None:
+        return Bounds(None, Fraction(ceil(bounds.low) - 1))
+    if bounds.high is not None and (bounds.low is None or bounds.low <= 0):
+        return Bounds(Fraction(floor(bounds.high) + 1), None)
+    return None
 
 
 def _rows(rows: Rows) -> Json:
@@ -270,4 +285,4 @@ def _sha256(value: Json) -> str:
     return hashlib.sha256(_json(value).encode()).hexdigest()
 
 
-__all__ = ["Json", "canonical", "definition_hash", "text_hash"]
+__all__ = ["Json", "canonical", "canonical_criterion", "definition_hash", "text_hash"]

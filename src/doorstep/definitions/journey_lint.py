@@ -7,6 +7,7 @@ claims about single numbers, ages and traits; more than `MOST_WAYS` of them are 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from itertools import combinations
 from typing import Final, Literal
@@ -66,13 +67,40 @@ def stages_are_there(journey: Journey) -> Iterator[Issue]:
 
 
 def stages_can_be_reached(journey: Journey) -> Iterator[Issue]:
-    """`unreachable-stage`: the criteria contradict themselves."""
+    """`unreachable-stage`: the criteria contradict themselves or ask to be in a stage that does not lead here, or the
+    stage before, which may not be passed over, is unreachable itself.
+    """
+    stopped: str | None = None
     for place in range(1, len(journey.stages)):
-        if not possible(criterion_of(journey, place)):
-            message = (
-                f"No account can ever reach the stage {journey.stages[place].id}: its criteria contradict themselves."
-            )
-            yield _issue("unreachable-stage", "warning", f"stages[{place}].criteria", message, "Change them.")
+        stage, criterion = journey.stages[place].id, criterion_of(journey, place)
+        if not possible(criterion):
+            why = "its criteria contradict themselves"
+        elif not possible(_from_where_it_is_entered(journey, place, criterion)):
+            why = "its criteria ask for time in a stage from which nobody comes here"
+        elif stopped is not None and not journey.movement.skip:
+            why = f"nobody comes past {stopped}, and stages may not be passed over"
+        else:
+            continue
+        stopped = stopped or stage
+        message = f"No account can ever reach the stage {stage}: {why}."
+        yield _issue("unreachable-stage", "warning", f"stages[{place}].criteria", message, "Change them.")
+
+
+def _from_where_it_is_entered(journey: Journey, place: int, criterion: Criterion) -> Criterion:
+    """The criterion with `time_in_stage` of stages from which no criteria lead to ``place`` turned into never."""
+    if journey.movement.backward:
+        return criterion
+    match criterion:
+        case Every() | Some():
+            parts = tuple(_from_where_it_is_entered(journey, place, part) for part in criterion.of)
+            return replace(criterion, of=parts)
+        case Nor():
+            return Nor(_from_where_it_is_entered(journey, place, criterion.of))
+        case Stayed() if criterion.stage is not None:
+            leads = criterion.stage < place if journey.movement.skip else criterion.stage == place - 1
+            return criterion if leads else replace(criterion, stage=NO_STAGE)
+        case _:
+            return criterion
 
 
 def stages_are_not_shadowed(journey: Journey) -> Iterator[Issue]:

@@ -152,6 +152,12 @@ def load_text(text: str, *, file: str, name: str) -> Funnel:
     return _read(_document(text, file), name).funnel
 
 
+def load_any_text(text: str, *, file: str, name: str) -> Funnel | Journey:
+    """As `load_text`, of a funnel or a journey."""
+    document = _document(text, file)
+    return _read_journey(document).journey if _is_journey(document) else _read(document, name).funnel
+
+
 def _document(text: str, file: str) -> Document:
     return parse_json(text, file) if file.endswith(".json") else parse_yaml(text, file)
 
@@ -274,6 +280,7 @@ __all__ = [
     "is_journey",
     "load",
     "load_any",
+    "load_any_text",
     "load_journey",
     "load_placed",
     "load_placed_journey",

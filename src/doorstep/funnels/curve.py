@@ -60,11 +60,11 @@ class Table:
     seen: Integers
 
 
-def table_of(fates: Fates) -> Table:
-    """The life table of these fates. Those last seen at an edge were still at risk there."""
+def table_of(fates: Fates, *, most: int | None = MOST_EDGES) -> Table:
+    """The life table of these fates, with ``most`` edges. Those last seen at an edge were still at risk there."""
     edges, place = np.unique(fates.lasted, return_inverse=True)
-    if len(edges) > MOST_EDGES:
-        chosen = edges[np.linspace(0, len(edges) - 1, MOST_EDGES).astype(np.int64)]
+    if most is not None and len(edges) > most:
+        chosen = edges[np.linspace(0, len(edges) - 1, most).astype(np.int64)]
         place = np.searchsorted(chosen, edges)[place]
         edges = chosen
     size = len(edges)

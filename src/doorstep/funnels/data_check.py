@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
 from doorstep.definitions.against_data import names_account, names_user, unstitched, unstitched_accounts
-from doorstep.definitions.funnel import Funnel
+from doorstep.definitions.funnel import Funnel, Selector
 from doorstep.definitions.lint import against_data
 from doorstep.definitions.selectors import selectors
 from doorstep.definitions.words import capital
@@ -44,15 +44,17 @@ def check_against(
         issues = against_data(funnel, events=[name for (name,) in found], columns=[*known, *rows.columns])
         return (
             *issues,
-            *literal_issues(funnel, kinds),
+            *literal_issues(selectors(funnel), kinds),
             *_unstitched(running, rows, funnel),
             *_unjoined(running, rows, funnel),
         )
 
 
-def literal_issues(funnel: Funnel, kinds: Mapping[str, Kind]) -> Iterator[Issue]:
-    """``impossible-literal`` for each literal that a typed column can never equal (semantics 2)."""
-    for path, selector in selectors(funnel):
+def literal_issues(places: Iterable[tuple[str, Selector]], kinds: Mapping[str, Kind]) -> Iterator[Issue]:
+    """``impossible-literal`` for each literal that a typed column can never equal (semantics 2), by the places of a
+    document that choose rows.
+    """
+    for path, selector in places:
         for one in impossible(selector.condition, kinds):
             yield Issue("impossible-literal", "error", capital(one.message), None, f"{path}.filters", one.mend)
 

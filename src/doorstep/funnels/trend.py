@@ -85,7 +85,7 @@ def trend_of(funnel: Funnel, counted: Attempts, data: Data, by: By, timezone: st
     if by not in get_args(By):
         raise RunError("bad-period", f"{by!r} is no period. A trend is by {', '.join(get_args(By))}.")
     zone = zone_of(timezone)
-    starts = _starts(local_days(counted.entered_at, timezone), by)
+    starts = starts_of(local_days(counted.entered_at, timezone), by)
     listed = _listed(starts, data, by, timezone)
     if not len(listed):
         return Trend(by, timezone, ())
@@ -96,7 +96,7 @@ def trend_of(funnel: Funnel, counted: Attempts, data: Data, by: By, timezone: st
     for start, begin, stop in zip(listed.tolist(), begins, ends, strict=True):
         inside = order[begin:stop]
         figures = figures_of(funnel, counted.where(inside))
-        first, end = _date(start), _following(_date(start), by)
+        first, end = day_of(start), following(day_of(start), by)
         here = Fates(fates.lasted[inside], fates.completed[inside], fates.lost[inside])
         periods.append(
             Period(
@@ -125,7 +125,7 @@ def local_days(microseconds: NDArray[np.int64], timezone: str) -> NDArray[np.int
     return days.cast(pl.Int32).cast(pl.Int64).to_numpy()
 
 
-def _starts(days: NDArray[np.int64], by: By) -> NDArray[np.int64]:
+def starts_of(days: NDArray[np.int64], by: By) -> NDArray[np.int64]:
     """The first day of the period that each day lies in."""
     match by:
         case "day":
@@ -142,7 +142,7 @@ def _listed(starts: NDArray[np.int64], data: Data, by: By, timezone: str) -> NDA
     bounds = [] if data.since is None else [data.since]
     if not len(starts) and not bounds:
         return starts
-    limits = _starts(local_days(np.array([*bounds, end], np.int64), timezone), by)
+    limits = starts_of(local_days(np.array([*bounds, end], np.int64), timezone), by)
     first = int(limits[0]) if bounds else int(starts.min())
     last = max(int(limits[-1]), int(starts.max(initial=first)))
     if by == "month":
@@ -159,11 +159,13 @@ def _listed(starts: NDArray[np.int64], data: Data, by: By, timezone: str) -> NDA
     return found
 
 
-def _date(days: int) -> date:
+def day_of(days: int) -> date:
+    """The date so many days after 1970."""
     return date(1970, 1, 1) + timedelta(days)
 
 
-def _following(start: date, by: By) -> date:
+def following(start: date, by: By) -> date:
+    """The first day of the next period."""
     if by == "month":
         return (start.replace(day=28) + timedelta(4)).replace(day=1)
     return start + timedelta(7 if by == "week" else 1)
@@ -196,4 +198,15 @@ def previous_range(since: int, until: int, zone: ZoneInfo) -> int:
     return since - (until - since)
 
 
-__all__ = ["By", "Period", "Trend", "local_days", "previous_range", "trend_of"]
+__all__ = [
+    "MOST_PERIODS",
+    "By",
+    "Period",
+    "Trend",
+    "day_of",
+    "following",
+    "local_days",
+    "previous_range",
+    "starts_of",
+    "trend_of",
+]

@@ -104,23 +104,40 @@ def explain_account(
     """The story of one account at an instant (default: the time of the last row); arguments as for `replay`. RunError
     ``no-such-unit`` when neither rows nor traits are its.
     """
+    definition, account, horizon = life_of(journey, source, unit, at, traits, columns, moves, timezone, source_timezone)
+    return tell(definition, unit, account, horizon)
+
+
+def life_of(
+    journey: Journey | str | Path | Mapping[str, object],
+    source: object,
+    unit: str,
+    at: Instant,
+    traits: object,
+    columns: Mapping[str, str] | None,
+    moves: object,
+    timezone: str,
+    source_timezone: str,
+) -> tuple[Journey, Account, int]:
+    """The journey, everything known of one account, and the horizon. RunError ``no-such-unit``."""
     definition = journey if isinstance(journey, Journey) else load_journey(journey)
-    values = _values(definition, unit)
+    values = values_of(definition, unit)
     with engine() as running:
         opened = open_all(
             running, definition, source, traits, at, columns, moves, timezone, source_timezone, spelt=True
         )
-        lives = lives_of(running, opened.query, opened.traits, opened.moves, values)
+        lives = lives_of(running, opened.query, opened.traits, opened.moves, [values])
         if values not in lives:
             raise RunError(
                 "no-such-unit",
                 f"neither rows nor traits are those of {unit!r} up to {instant(opened.query.until)}. "
                 "Look at the `unit` column of accounts for names.",
             )
-        return tell(definition, unit, lives[values], opened.query.until)
+        return definition, lives[values], opened.query.until
 
 
-def _values(journey: Journey, unit: str) -> tuple[str, ...]:
+def values_of(journey: Journey, unit: str) -> tuple[str, ...]:
+    """The values of the account's columns in its name; RunError ``no-such-unit``."""
     if len(journey.unit_columns) == 1:
         return (unit,)
     try:
@@ -142,7 +159,7 @@ def tell(journey: Journey, unit: str, account: Account, until: int) -> AccountSt
     if history is None:
         summary = "It is not born: it has no row yet, and its created_at is not known or has not come."
         return AccountStory(unit, _instant(until), None, None, None, None, len(seen.rows), summary, (), (), (), None)
-    told = _Telling(journey, seen, history)
+    told = Telling(journey, seen, history)
     stage, state = journey.stages[history.state.stage], history.state
     past = until - state.since
     summary = f"It is in {stage.label} since {moment(state.since)}, for {_long(past)}."
@@ -162,13 +179,16 @@ def tell(journey: Journey, unit: str, account: Account, until: int) -> AccountSt
     )
 
 
-class _Telling:
+class Telling:
+    """How criteria stand over one account, in words."""
+
     def __init__(self, journey: Journey, account: Account, history: History) -> None:
         self.journey, self.history = journey, history
         self.signals = Signals(account, history.born_at)
         self.ids = [stage.id for stage in journey.stages]
 
     def visits(self) -> Iterator[Visit]:
+        """Every transition."""
         since = self.history.born_at
         for one in self.history.transitions:
             target = criterion_of(self.journey, one.to_stage)
@@ -185,6 +205,7 @@ class _Telling:
             since = one.occurred_at
 
     def stays(self, time: int) -> Iterator[str]:
+        """How the criteria of the present stage stand."""
         state, movement = self.history.state, self.journey.movement
         if state.stage == 0:
             return
@@ -197,6 +218,7 @@ class _Telling:
             yield f"the criteria have been false since {moment(state.failing)}; it falls back on {end} unless they hold"
 
     def later(self, time: int) -> Iterator[Lacks]:
+        """How those of each later stage stand."""
         state = self.history.state
         now = self.dwells(state.stage, state.since, time)
         for place in range(state.stage + 1, len(self.ids)):
@@ -210,6 +232,7 @@ class _Telling:
             yield Lacks(self.ids[place], holds, points)
 
     def dwells(self, stage: int, since: int, time: int) -> Dwells:
+        """What each `time_in_stage` is for an account in ``stage`` since then."""
         found: dict[Stayed, bool] = {}
         for place in range(len(self.ids)):
             for leaf in leaves_of(criterion_of(self.journey, place)):
@@ -251,12 +274,14 @@ class _Telling:
                 return f"traits: {why or words.condition(criterion.condition)}"
 
     def counted(self, of: Count | Sum | Distinct | Used, time: int) -> str:
+        """``7 of 10 activities in the last 7 days; the oldest leaves the window on …``."""
         value = self.signals.value(of, time)
         what = self.what(of)
         within = "" if of.within is None else f" in the last {words.duration(of.within)}"
-        return f"{_of(value, of.bounds)} {what}{within}{self.leaving(of, time)}"
+        return f"{how_many(value, of.bounds)} {what}{within}{self.leaving(of, time)}"
 
     def what(self, of: Count | Sum | Distinct | Used) -> str:
+        """What is counted."""
         match of:
             case Count():
                 return "activities" if of.rows.events == ("*",) else f"rows of {journey_words.rows(of.rows)}"
@@ -276,7 +301,7 @@ class _Telling:
         return f"; the oldest leaves the window on {moment(min(times) + of.within)}" if times else ""
 
 
-def _of(value: int | Fraction, bounds: Bounds) -> str:
+def how_many(value: int | Fraction, bounds: Bounds) -> str:
     """``7 of 10``; ``7, at most 3 allowed``."""
     shown = journey_words.number(value)
     if bounds.low is not None and bounds.high is None:
@@ -301,4 +326,15 @@ def _long(microseconds: int) -> str:
     return words.duration(max(0, microseconds)) if microseconds >= 1_000_000 else "less than a second"
 
 
-__all__ = ["AccountStory", "Lacks", "Visit", "explain_account", "moment", "tell"]
+__all__ = [
+    "AccountStory",
+    "Lacks",
+    "Telling",
+    "Visit",
+    "explain_account",
+    "how_many",
+    "life_of",
+    "moment",
+    "tell",
+    "values_of",
+]

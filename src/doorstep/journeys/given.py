@@ -101,6 +101,11 @@ def created_sql(places: Sequence[Value]) -> str:
     return f"coalesce({', '.join([*parts, 'NULL::BIGINT'])})"
 
 
+def trait_columns(connection: duckdb.DuckDBPyConnection, source: object) -> tuple[str, ...]:
+    """The columns that rows of traits have."""
+    return tuple(_staged(connection, source, "traits")[1])
+
+
 def open_moves(
     connection: duckdb.DuckDBPyConnection,
     source: object,
@@ -108,8 +113,8 @@ def open_moves(
     stages: Mapping[str, int],
     columns: Mapping[str, str],
 ) -> str:
-    """A relation of moves by hand: ``u0``…, ``t``, ``place`` (the stage's position), ``seq``. RunError
-    ``unknown-stage``.
+    """A relation of moves by hand: ``u0``…, ``t``, ``place`` (the stage's position), ``by_whom`` and ``reason`` (texts
+    or null), ``seq``. RunError ``unknown-stage``.
     """
     relation, known = _staged(connection, source, "moves")
     unit_sql = _units(units, known, columns, "moves")
@@ -129,10 +134,14 @@ def open_moves(
     cases = " ".join(f"WHEN {quoting.text(stage)} THEN {place}" for stage, place in stages.items() if stage in named)
     selects = [f"{sql} AS u{number}" for number, sql in enumerate(unit_sql)]
     where = f"CASE {to} {cases} END" if cases else "0"
+    said = ", ".join(
+        f"{f'CAST({quoting.identifier(theirs)} AS VARCHAR)' if theirs in known else 'NULL::VARCHAR'} AS {ours}"
+        for theirs, ours in (("by", "by_whom"), ("reason", "reason"))
+    )
     view = fresh_name("moved")
     connection.execute(
         f"CREATE TEMP TABLE {view} AS SELECT {', '.join(selects)}, {time_sql('at', known['at'])} AS t,"
-        f" {where} AS place, seq FROM {relation}"
+        f" {where} AS place, {said}, seq FROM {relation}"
     )
     return view
 
@@ -211,4 +220,4 @@ def _objects(connection: duckdb.DuckDBPyConnection, rows: Sequence[Mapping[str, 
     return name
 
 
-__all__ = ["CREATED_AT", "TraitStore", "Traits", "created_sql", "open_moves", "open_traits"]
+__all__ = ["CREATED_AT", "TraitStore", "Traits", "created_sql", "open_moves", "open_traits", "trait_columns"]

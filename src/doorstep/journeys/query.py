@@ -11,6 +11,7 @@ from doorstep.engines.conditions import asks
 from doorstep.journeys.plan import JourneyPlan, conditions_of
 from doorstep.matching.plan import Question
 from doorstep.rows import EventRows, Needs, Value
+from doorstep.rows.needs import TRAIT
 
 BITS = 64
 
@@ -47,14 +48,25 @@ class RowsQuery:
 
     @property
     def where(self) -> str:
-        """SQL: the row exists, as far as the journey goes."""
-        excluded = (asks(Question(one.event, one.condition), self.rows) for one in self.journey.exclude)
+        """SQL: the row exists, as far as the journey and what the rows hold go; see `excluded_by_traits`."""
+        later = self.excluded_by_traits
+        known = (Question(one.event, one.condition) for one in self.journey.exclude)
+        excluded = (asks(question, self.rows) for question in known if question not in later)
         return " AND ".join([self.rows.time_at_most(self.until), self.mine, *(f"NOT {one}" for one in excluded)])
 
     @property
     def mine(self) -> str:
         """SQL: the row is of an account that is looked at."""
         return "true" if self.only is None else f"({', '.join(self.units)}) IN ({self.only})"
+
+    @property
+    def excluded_by_traits(self) -> tuple[Question, ...]:
+        """What of `exclude` looks at traits that stand beside the rows, not in them."""
+        return tuple(
+            Question(one.event, one.condition)
+            for one in self.journey.exclude
+            if any(name.startswith(TRAIT) and not knows(self.rows, name) for name in properties_of(one.condition))
+        )
 
     def text(self, part: int = 0, parts: int = 1) -> str:
         """The statement; ``parts``: only of the accounts in one of so many parts."""
@@ -74,6 +86,14 @@ class RowsQuery:
             for bit, question in enumerate(questions)
         ]
         return " | ".join(bits) or "0::BIGINT"
+
+
+def knows(rows: EventRows, name: str) -> bool:
+    """Whether the rows themselves hold a trait (``unit.plan``)."""
+    try:
+        return bool(rows.values(name))
+    except KeyError:
+        return False
 
 
 def in_part(units: Iterable[str], part: int, parts: int) -> str:
@@ -149,4 +169,4 @@ def _number_key(sql: str) -> str:
     )
 
 
-__all__ = ["RowsQuery", "in_part", "key_sql", "needs_of", "number_sql"]
+__all__ = ["RowsQuery", "in_part", "key_sql", "knows", "needs_of", "number_sql"]

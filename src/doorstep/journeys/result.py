@@ -13,15 +13,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from doorstep.definitions.journey import Journey
+from doorstep.funnels.bounds import Instant, microseconds_of, zone_of
 from doorstep.funnels.result import instant
+from doorstep.funnels.trend import By
 from doorstep.journeys.account import NEVER
+from doorstep.journeys.cohorts import Cohorts, cohorts_of
+from doorstep.journeys.figures import StageReport, reports_of, stuck
 from doorstep.journeys.histories import Walked
+from doorstep.journeys.periods import Distribution, Flow, distribution_of, flow_of
 
 
 @dataclass(frozen=True, slots=True)
 class StageFigures:
-    """A stage, how many accounts are in it now, how many transitions led into it, and for how long visits of it that
-    ended had lasted, in seconds (None: no visit ended).
+    """A stage, how many accounts are in it now, how many transitions led into it, and the median time that visits of it
+    last, in seconds (Kaplan and Meier; None: fewer than half have ended).
     """
 
     id: str
@@ -103,25 +108,45 @@ class JourneyResult:
     @cached_property
     def stages(self) -> tuple[StageFigures, ...]:
         """Figures of each stage, in order."""
-        accounts, lines = self.walked.accounts, self.walked.lines
-        born = accounts[accounts[:, 1] >= 0]
-        now = np.bincount(born[:, 1], minlength=len(self.journey.stages))
-        entered = np.bincount(lines[:, 2], minlength=len(self.journey.stages))
-        lasted = self._visits()
+        entered = np.bincount(self.walked.lines[:, 2], minlength=len(self.journey.stages))
         return tuple(
-            StageFigures(stage.id, stage.label, int(now[place]), int(entered[place]), _median(lasted, place))
-            for place, stage in enumerate(self.journey.stages)
+            StageFigures(one.id, one.name, one.accounts, int(entered[place]), one.stay.median_seconds)
+            for place, one in enumerate(self.reports)
         )
 
-    def _visits(self) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-        """(stage, microseconds) of each visit that ended; one that was left at once was not visited."""
-        lines = self.walked.lines
-        if not len(lines):
-            return lines[:, 1], lines[:, 4]
-        first = np.r_[True, lines[1:, 0] != lines[:-1, 0]]
-        entered = np.where(first, self.walked.accounts[lines[:, 0], 0], np.r_[0, lines[:-1, 4]])
-        lasted = lines[:, 4] - entered
-        return lines[lasted > 0, 1], lasted[lasted > 0]
+    @cached_property
+    def reports(self) -> tuple[StageReport, ...]:
+        """What becomes of accounts in each stage: time inside, conversion, velocity (semantics 10, *Figures*)."""
+        return reports_of(self.journey, self.walked, self.until)
+
+    def distribution(self, by: By = "week", timezone: str = "UTC") -> Distribution:
+        """Where accounts stood at the end of each ``day``, ``week`` (ISO) or ``month``; RunError ``bad-period``,
+        ``too-many-periods``, ``unknown-timezone``.
+        """
+        return distribution_of(self.journey, self.walked, self.until, by, timezone)
+
+    def flow(self, since: Instant = None, until: Instant = None, timezone: str = "UTC") -> Flow:
+        """How many visits led from which stage to which in [since, until)."""
+        zone = zone_of(timezone)
+        bounds = microseconds_of(since, "since", zone), microseconds_of(until, "until", zone)
+        return flow_of(self.journey, self.walked, *bounds)
+
+    def cohorts(self, by: By = "month", timezone: str = "UTC", ages: int = 12) -> Cohorts:
+        """How far accounts had come at each age, by when they were born. Ages are 0, 1, … ``ages`` days, weeks, or
+        months of 30 days.
+        """
+        return cohorts_of(self.journey, self.walked, self.until, by, timezone, ages)
+
+    def stuck(self, longer_than: int) -> pa.Table:
+        """The lines of `accounts` of those who have been longer than so many microseconds in their stage."""
+        chosen = np.zeros(len(self.walked.accounts), bool)
+        chosen[stuck(self.walked, self.until, longer_than)] = True
+        return self.accounts.filter(pa.array(chosen[self._order]))
+
+    def names_of(self, numbers: np.ndarray[Any, np.dtype[np.int64]]) -> list[object]:
+        """What accounts of these numbers are called."""
+        named: list[object] = self._names.take(pa.array(numbers, pa.int64())).to_pylist()
+        return named
 
     def _stages(self, places: np.ndarray[Any, np.dtype[np.int64]]) -> pa.Array:
         ids = pa.array([stage.id for stage in self.journey.stages], pa.string())
@@ -152,11 +177,6 @@ class JourneyResult:
                 for one in self.stages
             ],
         }
-
-
-def _median(lasted: tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]], place: int) -> float | None:
-    own = lasted[1][lasted[0] == place]
-    return float(np.median(own)) / 1e6 if len(own) else None
 
 
 def _timestamps(microseconds: np.ndarray[Any, np.dtype[np.int64]]) -> pa.Array:

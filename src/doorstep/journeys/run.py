@@ -21,7 +21,7 @@ from doorstep.journeys.given import Traits, TraitStore, open_moves, open_traits
 from doorstep.journeys.histories import InexactError, Walked, walk_all
 from doorstep.journeys.lives import lives_of, walk_plainly
 from doorstep.journeys.plan import JourneyPlan, compile_plan, conditions_of
-from doorstep.journeys.query import RowsQuery, needs_of
+from doorstep.journeys.query import RowsQuery, knows, needs_of
 from doorstep.journeys.result import JourneyResult
 from doorstep.rows import EventRows, open_rows
 from doorstep.rows.needs import TRAIT
@@ -179,14 +179,7 @@ def _properties(journey: Journey, plan: JourneyPlan) -> frozenset[str]:
 def _held(opened: Opened) -> list[str]:
     """Names of traits that the rows themselves hold."""
     names = _properties(opened.query.journey, opened.plan)
-    return [name for name in names if name.startswith(TRAIT) and _knows(opened.rows, name)]
-
-
-def _knows(rows: EventRows, name: str) -> bool:
-    try:
-        return bool(rows.values(name))
-    except KeyError:
-        return False
+    return [name for name in names if name.startswith(TRAIT) and knows(opened.rows, name)]
 
 
 def _refuse_impossible(running: Engine, journey: Journey, plan: JourneyPlan, rows: EventRows) -> None:
@@ -199,7 +192,7 @@ def _refuse_impossible(running: Engine, journey: Journey, plan: JourneyPlan, row
 
 
 def _knows_all(rows: EventRows, condition: Condition) -> Iterator[bool]:
-    yield from (not name.startswith(TRAIT) or _knows(rows, name) for name in properties_of(condition))
+    yield from (not name.startswith(TRAIT) or knows(rows, name) for name in properties_of(condition))
 
 
 __all__ = ["Opened", "open_all", "replay", "walk_opened"]

@@ -12,7 +12,7 @@ from doorstep.registry.ledger_tables import (
     JourneyVersionRow,
 )
 from doorstep.registry.records import Freeze, FrozenRun, NewKey, Publication, RunBounds, SavedSegment, Version, WriteKey
-from doorstep.registry.references import Reference, definition, reference
+from doorstep.registry.references import Reference, any_definition, definition, journey, reference
 from doorstep.registry.registry import Clock, Registry, open_registry
 from doorstep.registry.runs import FrozenRuns
 from doorstep.registry.segments import SavedSegments
@@ -41,8 +41,10 @@ __all__ = [
     "Version",
     "WriteKey",
     "WriteKeys",
+    "any_definition",
     "definition",
     "draft",
+    "journey",
     "kept",
     "open_database",
     "open_registry",

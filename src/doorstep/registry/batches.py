@@ -14,7 +14,7 @@ from doorstep.registry.drafts import Draft, draft, files_in
 from doorstep.registry.records import Publication
 from doorstep.registry.registry import Registry
 
-REFUSALS: Final = frozenset({"examples-failed", "frozen"})
+REFUSALS: Final = frozenset({"examples-failed", "frozen", "other-kind"})
 """Codes of definitions that are valid and not published all the same."""
 
 
@@ -68,10 +68,11 @@ def _contradictions(drafts: dict[Path, Draft]) -> dict[Path, DoorstepError]:
     """Files that define one name differently: each publication would undo the other's."""
     by_name: dict[str, list[Path]] = defaultdict(list)
     for file, one in drafts.items():
-        by_name[one.funnel.funnel].append(file)
+        by_name[one.name].append(file)
     found: dict[Path, DoorstepError] = {}
     for name, files in by_name.items():
-        if len({(definition_hash(drafts[file].funnel), text_hash(drafts[file].funnel)) for file in files}) > 1:
+        meant = [drafts[file].definition for file in files]
+        if len({(definition_hash(one), text_hash(one)) for one in meant}) > 1:
             told = f"{' and '.join(map(str, files))} define {name} differently. Keep one, or give one another name."
             found |= {file: RegistryError("same-name", told) for file in files}
     return found

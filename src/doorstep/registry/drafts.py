@@ -8,19 +8,30 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from doorstep.definitions.funnel import Funnel
-from doorstep.definitions.reading import ENDINGS, load, load_text, text_of
+from doorstep.definitions.journey import Journey
+from doorstep.definitions.reading import ENDINGS, load_any, load_any_text, text_of
 from doorstep.errors import RegistryError
-from doorstep.funnels.examples import ExampleResult, run_examples
-from doorstep.registry.records import Form
+from doorstep.journeys.examples import ExampleResult, run_examples
+from doorstep.registry.records import Form, Kind
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A valid definition whose examples pass, and its text as it was written."""
 
-    funnel: Funnel
+    definition: Funnel | Journey
     text: str
     form: Form
+
+    @property
+    def kind(self) -> Kind:
+        """What it defines."""
+        return "funnel" if isinstance(self.definition, Funnel) else "journey"
+
+    @property
+    def name(self) -> str:
+        """What it is published as."""
+        return self.definition.funnel if isinstance(self.definition, Funnel) else self.definition.journey
 
 
 def draft(source: Path | str | Mapping[str, object]) -> Draft:
@@ -29,25 +40,26 @@ def draft(source: Path | str | Mapping[str, object]) -> Draft:
     DefinitionError when it is no definition, RegistryError ``examples-failed`` when an example of its own fails.
     """
     if isinstance(source, Mapping):
-        funnel = load(source)
-        return checked(Draft(funnel, json.dumps({"funnel": funnel.funnel, **source}, indent=2, default=dict), "json"))
+        found = load_any(source)
+        named = {"funnel": found.funnel, **source} if isinstance(found, Funnel) else dict(source)
+        return checked(Draft(found, json.dumps(named, indent=2, default=dict), "json"))
     path = Path(source)
     text = text_of(path)
     form: Form = "json" if path.suffix == ".json" else "yaml"
-    return checked(Draft(load_text(text, file=str(path), name=path.stem), text, form))
+    return checked(Draft(load_any_text(text, file=str(path), name=path.stem), text, form))
 
 
 def checked(one: Draft) -> Draft:
     """The same draft, once its examples have passed."""
-    failed = [result for result in run_examples(one.funnel) if not result.passed]
+    failed = [result for result in run_examples(one.definition) if not result.passed]
     if failed:
-        raise RegistryError("examples-failed", " ".join(_sentences(one.funnel, failed)))
+        raise RegistryError("examples-failed", " ".join(_sentences(one.name, failed)))
     return one
 
 
-def _sentences(funnel: Funnel, failed: list[ExampleResult]) -> Iterator[str]:
+def _sentences(name: str, failed: list[ExampleResult]) -> Iterator[str]:
     some = "An example" if len(failed) == 1 else f"{len(failed)} examples"
-    yield f"{some} of {funnel.funnel} failed, so it is not published."
+    yield f"{some} of {name} failed, so it is not published."
     yield from (f"{result.name}: {result.message}." for result in failed[:5])
     yield "Mend the definition or what its examples expect; `doorstep test` runs them."
 

@@ -10,21 +10,25 @@ from typing import Any, Literal
 from doorstep.definitions.difference import Change
 from doorstep.definitions.funnel import Funnel
 from doorstep.definitions.identity import definition_hash, text_hash
-from doorstep.definitions.reading import load_text
+from doorstep.definitions.journey import Journey
+from doorstep.definitions.reading import load_any_text
 from doorstep.definitions.yaml_writing import to_yaml
 from doorstep.errors import RegistryError
 
 Form = Literal["yaml", "json"]
+Kind = Literal["funnel", "journey"]
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One published version. ``moves_counts``: whether it can count otherwise than the version before it (the first
-    can); ``text`` is what was published, to the letter; ``reverts``: the version whose document this publishes anew.
+    """One published version. ``kind`` says what it defines; ``moves_counts``: whether it can count otherwise than the
+    version before it (the first can); ``text`` is what was published, to the letter; ``reverts``: the version whose
+    document this publishes anew.
     """
 
     name: str
     number: int
+    kind: Kind
     hash: str
     text_hash: str
     semantics: int
@@ -40,17 +44,33 @@ class Version:
     def __str__(self) -> str:
         return f"{self.name}@{self.number}"
 
-    def definition(self) -> Funnel:
+    def definition(self) -> Funnel | Journey:
         """The definition itself; RegistryError ``damaged-version`` when it is not what was published."""
-        funnel = load_text(self.text, file=f"{self}.{self.form}", name=self.name)
-        if (definition_hash(funnel), text_hash(funnel)) != (self.hash, self.text_hash):
+        found = load_any_text(self.text, file=f"{self}.{self.form}", name=self.name)
+        if (definition_hash(found), text_hash(found)) != (self.hash, self.text_hash):
             message = f"{self} is not what was published: its text does not have the hash kept beside it."
             raise RegistryError("damaged-version", f"{message} Restore the database from a backup.")
-        return funnel
+        return found
+
+    def funnel(self) -> Funnel:
+        """As `definition`; RegistryError ``not-a-funnel`` for a journey."""
+        found = self.definition()
+        if isinstance(found, Funnel):
+            return found
+        message = f"{self} is a journey, where a funnel is meant."
+        raise RegistryError("not-a-funnel", f"{message} `doorstep journey replay {self}` replays it.")
+
+    def journey(self) -> Journey:
+        """As `definition`; RegistryError ``not-a-journey`` for a funnel."""
+        found = self.definition()
+        if isinstance(found, Journey):
+            return found
+        message = f"{self} is a funnel, where a journey is meant."
+        raise RegistryError("not-a-journey", f"{message} `doorstep run {self}` counts it.")
 
     def yaml(self) -> str:
         """What was published, as YAML: to the letter, unless it was JSON; then under its name too."""
-        return self.text if self.form == "yaml" else to_yaml({"funnel": self.name, **json.loads(self.text)})
+        return self.text if self.form == "yaml" else to_yaml({self.kind: self.name, **json.loads(self.text)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,4 +171,15 @@ class NewKey:
     key: WriteKey
 
 
-__all__ = ["Form", "Freeze", "FrozenRun", "NewKey", "Publication", "RunBounds", "SavedSegment", "Version", "WriteKey"]
+__all__ = [
+    "Form",
+    "Freeze",
+    "FrozenRun",
+    "Kind",
+    "NewKey",
+    "Publication",
+    "RunBounds",
+    "SavedSegment",
+    "Version",
+    "WriteKey",
+]

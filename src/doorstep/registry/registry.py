@@ -11,7 +11,7 @@ from typing import Self
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from doorstep.definitions.difference import difference
+from doorstep.definitions.differences import difference
 from doorstep.definitions.identity import canonical, definition_hash, text_hash
 from doorstep.errors import RegistryError, nearest
 from doorstep.registry.database import Database, open_database
@@ -65,7 +65,8 @@ class Registry:
     ) -> Publication:
         """Publishes a file, a mapping or a draft as its name's next version; nothing when it is the latest already.
 
-        DefinitionError when it is no definition. RegistryError: ``examples-failed``, ``frozen``.
+        DefinitionError when it is no definition. RegistryError: ``examples-failed``, ``frozen``,
+        ``other-kind`` when the name is that of a journey and this is a funnel, or the other way round.
         """
         return self._publish(source if isinstance(source, Draft) else draft(source), by, message, None)
 
@@ -75,24 +76,26 @@ class Registry:
         return self._publish(checked(Draft(old.definition(), old.text, old.form)), by, message, number)
 
     def _publish(self, new: Draft, by: str, message: str | None, reverts: int | None) -> Publication:
-        funnel, name, now = new.funnel, new.funnel.funnel, self._clock()
+        meant, name, now = new.definition, new.name, self._clock()
         by = kept(by, "Who publishes")
         message = None if message is None else kept(message, "The message")
-        hashes = definition_hash(funnel), text_hash(funnel)
+        hashes = definition_hash(meant), text_hash(meant)
 
         def work(session: Session) -> Publication:
             before = _lock(session, name, now)
+            _refuse_other_kind(before, new)
             if before is not None and (before.definition_hash, before.text_hash) == hashes:
                 return Publication(_version(before), False, ())
             _refuse_frozen(session, name)
             row = VersionRow(
                 name=name,
                 number=1 if before is None else before.number + 1,
+                kind=new.kind,
                 definition_hash=hashes[0],
                 text_hash=hashes[1],
-                semantics=funnel.semantics,
+                semantics=meant.semantics,
                 moves_counts=before is None or before.definition_hash != hashes[0],
-                canonical=json.dumps(canonical(funnel), sort_keys=True, separators=(",", ":")),
+                canonical=json.dumps(canonical(meant), sort_keys=True, separators=(",", ":")),
                 text=new.text,
                 form=new.form,
                 message=message,
@@ -102,7 +105,7 @@ class Registry:
             )
             session.add(row)
             session.flush()
-            changes = () if before is None else difference(_version(before).definition(), funnel)
+            changes = () if before is None else difference(_version(before).definition(), meant)
             return Publication(_version(row), True, changes)
 
         return self._database.write(work)
@@ -204,6 +207,12 @@ def _unreleased(session: Session, name: str) -> FreezeRow | None:
     return session.scalar(select(FreezeRow).where(FreezeRow.name == name, FreezeRow.released_at.is_(None)))
 
 
+def _refuse_other_kind(before: VersionRow | None, new: Draft) -> None:
+    if before is not None and before.kind != new.kind:
+        message = f"{before.name} is published as a {before.kind}, and this is a {new.kind}."
+        raise RegistryError("other-kind", f"{message} Give it another name.")
+
+
 def _refuse_frozen(session: Session, name: str) -> None:
     held = _unreleased(session, name)
     if held is not None:
@@ -222,6 +231,7 @@ def _version(row: VersionRow) -> Version:
     return Version(
         name=row.name,
         number=row.number,
+        kind="journey" if row.kind == "journey" else "funnel",
         hash=row.definition_hash,
         text_hash=row.text_hash,
         semantics=row.semantics,
