@@ -11,7 +11,8 @@ from rich.console import Console, RenderableType
 
 import doorstep
 from doorstep.cli import report, screens
-from doorstep.cli.drawing import duration, number_of
+from doorstep.cli.drawing import number_of
+from doorstep.funnels.lengths import duration
 from doorstep.cli.terminal import visible
 from doorstep.definitions import load
 from doorstep.definitions.checklist import checklist

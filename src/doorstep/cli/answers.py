@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from doorstep.cli.drawing import Line, bar, bars, duration
+from doorstep.cli.drawing import Line, bar, bars
 from doorstep.funnels.breakdowns import Other
 from doorstep.funnels.figures import Figures
+from doorstep.funnels.lengths import duration
 from doorstep.funnels.previous import PreviousPeriod
 from doorstep.funnels.result import FunnelResult, instant, json_value, percent
 from doorstep.funnels.times import Distribution, TimeFigures

@@ -1,4 +1,4 @@
-"""What several screens draw with: bars, lengths of time, numbers of things, and tables that fit their width."""
+"""What several screens draw with: bars, numbers of things, and tables that fit their width."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from typing import Final
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.table import Table
 from rich.text import Text
-
-from doorstep.funnels.lengths import duration as duration
 
 BAR: Final = 28
 """Width of a bar, in characters, where there is room."""

@@ -25,11 +25,12 @@ from doorstep.cli.commands import (
     memory_of,
     source_of,
 )
-from doorstep.cli.drawing import Line, bars, duration, number_of
+from doorstep.cli.drawing import Line, bars, number_of
 from doorstep.cli.files import AsCsv, Html, command, refuse_other_endings, show_csv, write_page
 from doorstep.cli.interruption import at_once
 from doorstep.cli.options import AsJson, Map, SourceTimezone, columns_of
 from doorstep.cli.published import DATA, Data, definition
+from doorstep.funnels.lengths import duration
 
 if TYPE_CHECKING:
     from doorstep.funnels.drivers import Driver, Drivers

@@ -14,6 +14,7 @@ from doorstep.pages.charts import Moment, Rate, curve, picture, rates, trend
 from doorstep.pages.parts import Key, Picture, Section, Table
 from doorstep.pages.words import between, duration, number, of, percent, plural, shown, value_of, verb
 
+EACH = "Each step on its own"
 MOST_DRAWN = 20
 """Rows of a chart; the table beside it has all."""
 
@@ -119,7 +120,7 @@ def trend_section(found: Trend) -> Section:
 
 
 def _trend_sentence(found: Trend) -> str:
-    settled = [one for one in found.periods if not one.immature and one.figures.conversion is not None]
+    settled = [one for one in found.periods if not (one.immature or one.partial) and one.figures.conversion is not None]
     young = sum(one.immature for one in found.periods)
     waits = f" {plural(young, 'period')} {verb(young, 'is', 'are')} not settled yet." if young else ""
     if not settled:
@@ -128,7 +129,9 @@ def _trend_sentence(found: Trend) -> str:
     low = min(settled, key=lambda one: one.figures.conversion or 0.0)
     high = max(settled, key=lambda one: one.figures.conversion or 0.0)
     zone = shown(found.timezone)
-    told = f"Of settled {found.by}s ({zone}), from {_at(first)} to {_at(last)}; least {_at(low)}, most {_at(high)}."
+    told = (
+        f"Of whole, settled {found.by}s ({zone}), from {_at(first)} to {_at(last)}; least {_at(low)}, most {_at(high)}."
+    )
     return told + waits
 
 
@@ -176,7 +179,7 @@ def times_section(times: TimeFigures) -> Section:
         pictures.append(_curve(times))
     if times.overall.count:
         pictures.append(_histogram("From the entry to completion", times.overall))
-    pictures += [
+    folded = [
         _histogram(f"To “{shown(one.name)}” from the step before", one.from_previous)
         for one in times.steps
         if one.from_previous.count and len(times.steps) > 2
@@ -185,7 +188,13 @@ def times_section(times: TimeFigures) -> Section:
     rows.append(("", "from the entry to completion", *_taken(times.overall)))
     head = ("Step", "Name", "Reached both", "Median", "90 % within", "Mean")
     table = Table("How long each step took since the step before", head, tuple(rows), words=2)
-    return Section("How long it takes", tables=(table,), pictures=tuple(pictures))
+    return Section(
+        "How long it takes",
+        tables=(table,),
+        pictures=tuple(pictures),
+        folded=tuple(folded),
+        folded_as="Each step on its own",
+    )
 
 
 def _taken(one: Distribution) -> tuple[str, ...]:
@@ -262,15 +271,15 @@ def ways_sections(result: FunnelResult) -> Iterator[Section]:
         drawn = picture("Conversion by branch", told, rates(bars, whole), table, _keys(False))
         yield Section("Branches", pictures=(drawn,))
     if optional:
-        bars, rows = [], []
+        bars, lines = [], []
         for step in optional:
             for name, fared in (("taken", step.took), ("not taken", step.did_not)):
                 label = f"{shown(step.step)} {name}"
                 bars.append(_rate(label, fared.completed, fared.count, fared.open))
                 cells = (f"{fared.count:,}", f"{fared.completed:,}", f"{fared.open:,}", percent(fared.conversion))
-                rows.append((label, *cells, number(fared.next_count), percent(fared.next_share)))
+                lines.append((label, *cells, number(fared.next_count), percent(fared.next_share)))
         head = ("Optional step", "Came as far", "Completed", "Still open", "Conversion", "Reached the next", "Share")
-        table = Table("By optional step, of those who reached the step before it", head, tuple(rows))
+        table = Table("By optional step, of those who reached the step before it", head, tuple(lines))
         told = "Of those who came as far, who took an optional step beside who did not."
         keys = _keys(any(one.took.open or one.did_not.open for one in optional))
         drawn = picture("Conversion by optional step", told, rates(bars, whole), table, keys)

@@ -19,12 +19,13 @@ import vl_convert
 from doorstep.pages.parts import Key, Picture, Table
 from doorstep.pages.tokens import FONTS, LIGHT
 
-WIDE: Final = 680
+WIDE: Final = 800
 NARROW: Final = 340
 _LETTER: Final = 6.4
 """How wide a letter of 12 px is, on average."""
 
 _STAND_INS: Final = {name: f"#0f0e{number:02d}" for number, name in enumerate(LIGHT)}
+_NAMES: Final = {stand_in: name for name, stand_in in _STAND_INS.items()}
 _VL: Final = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
 INK, MUTED, RULE, ACCENT, HATCH, GHOST, PAPER = (
     _STAND_INS[name] for name in ("ink", "muted", "rule", "accent", "hatch", "ghost", "paper")
@@ -41,7 +42,8 @@ def picture(title: str, told: str, draw: Draw, table: Table, keys: Sequence[Key]
 def _svg(chart: Any, title: str, told: str) -> str:
     axis = {"labelColor": MUTED, "titleColor": MUTED, "domainColor": RULE, "tickColor": RULE, "gridColor": RULE}
     letters = {"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal"}
-    spec = chart.properties(background=None, padding=2).to_dict()
+    spec = chart.properties(padding=2).to_dict()
+    spec["background"] = None
     spec["config"] = {
         "font": FONTS,
         "aria": False,
@@ -54,28 +56,44 @@ def _svg(chart: Any, title: str, told: str) -> str:
 
 
 def _as_part_of_a_page(svg: str, title: str, told: str) -> str:
-    """The drawing with the page's colours, a text alternative, and ids of its own that follow from what it shows."""
+    """The drawing with the page's colours, a text alternative, and ids of its own that follow from what it shows.
+    Texts in it are left as they are: only tags are looked at.
+    """
     own = f"d{zlib.crc32(f'{title}{told}{svg}'.encode()):08x}"
-    for name, stand_in in _STAND_INS.items():
-        colour = f"url(#{own}h)" if name == "hatch" else f"var(--d-{name},{LIGHT[name]})"
-        svg = svg.replace(f'fill="{stand_in}"', f'fill="{colour}"')
-        svg = svg.replace(f'stroke="{stand_in}"', f'stroke="var(--d-{name},{LIGHT[name]})"')
     numbers: dict[str, str] = {}
-    svg = re.sub(r"clip\d+", lambda found: numbers.setdefault(found[0], f"{own}c{len(numbers)}"), svg)
-    head, rest = svg.split(">", 1)
-    head = re.sub(r' (?:version|class|xmlns:xlink|xmlns)="[^"]*"', "", head)
-    told_by = f' role="img" aria-labelledby="{own}t {own}d">'
+
+    def tag(found: re.Match[str]) -> str:
+        text = _SPARED.sub("", found[0])
+        text = _COLOURED.sub(lambda one: f'{one[1]}="{_colour(one[1], one[2], own)}"', text)
+        return _CLIP.sub(lambda one: numbers.setdefault(one[0], f"{own}c{len(numbers)}"), text)
+
+    head, rest = _EMPTY.sub("", _TAG.sub(tag, svg)).split(">", 1)
+    told_by = f' role="img" aria-labelledby="{own}t {own}d" font-family="{FONTS}">'
     texts = f'<title id="{own}t">{html.escape(title)}</title><desc id="{own}d">{html.escape(told)}</desc>'
     hatch = (
         f'<defs><pattern id="{own}h" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
         f'<rect width="5" height="5" fill="var(--d-paper,{LIGHT["paper"]})"/>'
-        f'<line x1="1" x2="1" y1="0" y2="5" stroke="var(--d-hatch,{LIGHT["hatch"]})" stroke-width="1.6"/></pattern></defs>'
+        f'<path d="M1,0V5" stroke="var(--d-hatch,{LIGHT["hatch"]})" stroke-width="1.6"/></pattern></defs>'
     )
     return head + told_by + texts + (hatch if f"#{own}h" in rest else "") + rest
 
 
+_TAG: Final = re.compile("<[^>]*>")
+_SPARED: Final = re.compile(
+    ' (?:version|class|xmlns:xlink|xmlns|role|aria-[a-z]+|pointer-events|font-family)="[^"]*"| opacity="1"'
+)
+_COLOURED: Final = re.compile('(fill|stroke)="(#0f0e[0-9]{2})"')
+_CLIP: Final = re.compile("clip[0-9]+")
+_EMPTY: Final = re.compile('<path d=""[^>]*/>|<path d="M0,0h0v0h0Z"/>|<path d="M0,0h[0-9.]+v[0-9.]+h-[0-9.]+Z"/>')
+
+
+def _colour(what: str, stand_in: str, own: str) -> str:
+    name = _NAMES[stand_in]
+    return f"url(#{own}h)" if (what, name) == ("fill", "hatch") else f"var(--d-{name},{LIGHT[name]})"
+
+
 def _data(rows: Sequence[Mapping[str, object]]) -> Any:
-    return alt.Data(values=[dict(row) for row in rows])
+    return alt.InlineData(values=[dict(row) for row in rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,10 +211,10 @@ def intervals(
             end for one in rows for end in (one.value, one.low, one.high) if end is not None and (end > 0 or not log)
         ]
         ends += [] if line is None else [line]
-        domain = [min(ends), max(ends)] if ends and min(ends) < max(ends) else None
+        domain = _with_margin(min(ends), max(ends), log) if ends and min(ends) < max(ends) else None
         kind: Any = "log" if log else "linear"
-        given = {} if domain is None else {"domain": domain}
-        scale = alt.Scale(type=kind, nice=not log, zero=False, clamp=log, **given)
+        given: dict[str, Any] = {} if domain is None else {"domain": domain}
+        scale = alt.Scale(type=kind, nice=False, zero=False, clamp=log, **given)
         x = _x("value", scale, title or None, labels, laid.plot)
         chart = alt.Chart(data).encode(y=laid.y())
         there = "isValid(datum.value)"
@@ -217,6 +235,14 @@ def intervals(
         return alt.layer(*layers).properties(width=laid.plot, height=alt.Step(26))
 
     return draw
+
+
+def _with_margin(low: float, high: float, log: bool) -> list[float]:
+    """A little more than the ends, so that no dot lies on the edge."""
+    if log:
+        room = (high / low) ** 0.04
+        return [low / room, high * room]
+    return [low - (high - low) * 0.04, high + (high - low) * 0.04]
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +301,8 @@ class Moment:
 
 
 _LEFT: Final = 48
+_LOWER: Final = 56
+_ALL_NAMED: Final = 40
 
 
 def trend(moments: Sequence[Moment], dates: str, named: str) -> Draw:
@@ -283,13 +311,21 @@ def trend(moments: Sequence[Moment], dates: str, named: str) -> Draw:
     def draw(width: int) -> Any:
         plot = width - _LEFT - 24
         scale = alt.Scale(type="utc", domain=[moments[0].start, moments[-1].end])
+        each = [one.start for one in moments]
+        named_all: dict[str, Any] = {"values": each} if len(each) <= _ALL_NAMED else {}
         axis = alt.Axis(
-            title=None, format=dates, tickCount=max(2, plot // 90), grid=False, labelOverlap=True, ticks=True
+            **named_all,
+            title=None,
+            format=dates,
+            tickCount=max(2, plot // 90),
+            grid=False,
+            labelOverlap=True,
+            ticks=True,
         )
         bare = alt.Axis(title=None, labels=False, ticks=False, grid=False)
         rows = _data(_moments(moments))
         chart = alt.Chart(rows)
-        extent = {"minExtent": _LEFT, "maxExtent": _LEFT, "domain": False, "ticks": False}
+        extent: dict[str, Any] = {"minExtent": _LEFT, "maxExtent": _LEFT, "domain": False, "ticks": False}
         share_axis = alt.Axis(title=None, labelExpr=_PERCENT, tickCount=5, **extent)
         y = alt.Y("share:Q", axis=share_axis, scale=alt.Scale(zero=True, nice=True))
         x = alt.X("middle:T", scale=scale, axis=bare)
@@ -312,8 +348,8 @@ def trend(moments: Sequence[Moment], dates: str, named: str) -> Draw:
         begin = alt.X("start:T", scale=scale, axis=axis)
         whole = chart.transform_filter("!datum.immature").mark_bar(fill=GHOST, stroke=MUTED, strokeWidth=0.6)
         part = chart.transform_filter("datum.immature").mark_bar(fill=HATCH, stroke=MUTED, strokeWidth=0.6)
-        lower = alt.layer(*(one.encode(x=begin, x2="end:T", y=count) for one in (whole, part)))
-        lower = lower.properties(width=plot, height=56, title=_titled("entered"))
+        lower = alt.layer(*(one.encode(x=begin, x2="end:T", y=count, y2=alt.value(_LOWER)) for one in (whole, part)))
+        lower = lower.properties(width=plot, height=_LOWER, title=_titled("entered"))
         return alt.vconcat(upper.properties(title=_titled(named)), lower, spacing=14)
 
     return draw
@@ -326,7 +362,8 @@ def _titled(words: str) -> Any:
 
 
 def _moments(moments: Sequence[Moment]) -> list[dict[str, object]]:
-    rows, run = [], 0
+    rows: list[dict[str, object]] = []
+    run = 0
     for one in moments:
         run += one.immature or one.share is None
         middle = (one.start + one.end) // 2

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from doorstep.funnels.compare import COMPLETED, ENTERED, ClauseEffect, Comparison, Flips
+from doorstep.definitions.funnel import Funnel
+from doorstep.funnels.compare import ClauseEffect, Comparison, Flips
 from doorstep.funnels.counts import Counts
 from doorstep.pages.parts import Bar, Key, Page, Section, Table
 from doorstep.pages.rests import name_of, reading_of, span_facts, title_of
-from doorstep.pages.words import counted, number, of, percent, plural, shown
+from doorstep.pages.words import counted, number, of, percent, plural, points, shown, verb
 
 
 def comparison_page(found: Comparison, command: str | None = None) -> Page:
@@ -34,12 +35,11 @@ def _answer(found: Comparison) -> str:
     told = f"{_complete(found.before, then)} before, {_complete(found.after, now)} after"
     if then.conversion is None or now.conversion is None:
         return f"{told}."
-    moved = (now.conversion - then.conversion) * 100
-    return f"{told}: {moved:+.1f} points."
+    return f"{told}: {points(now.conversion - then.conversion)}."
 
 
-def _complete(funnel: object, counts: Counts) -> str:
-    return f"{percent(counts.conversion)} of {counted(funnel, counts.entered)} complete"  # type: ignore[arg-type]
+def _complete(funnel: Funnel, counts: Counts) -> str:
+    return f"{percent(counts.conversion)} of {counted(funnel, counts.entered)} complete"
 
 
 def _more(found: Comparison) -> Iterator[str]:
@@ -50,7 +50,10 @@ def _more(found: Comparison) -> Iterator[str]:
     elif found.effects:
         units = sum(one.units for one in found.effects)
         first = found.effects[0]
-        yield f"{plural(units, 'change')} of a unit; most by one clause, {first.units:,}: {_says(first)}."
+        yield (
+            f"{plural(units, 'unit')} {verb(units, 'stands', 'stand')} otherwise at some step, "
+            f"{first.units:,} of them by: {_says(first)}."
+        )
 
 
 def _says(one: ClauseEffect) -> str:
@@ -78,18 +81,16 @@ def _steps(found: Comparison) -> Section:
     most = max(max(one.before, one.after) for one in found.flips) or 1
     bars = []
     for one in found.flips:
-        told = f"{one.after - one.before:+,}: {one.gained or 0:,} only after, {one.lost or 0:,} only before."
+        told = f"{one.gained or 0:,} only after, {one.lost or 0:,} only before." if one.gained or one.lost else ""
         then = Bar("", "", f"{one.before:,}", one.before / most, 0, 0, "")
-        end = one.id in (ENTERED, COMPLETED)
-        name = "" if end else shown(one.id)
-        bars.append(Bar(name, _label(one), f"{one.after:,}", one.after / most, 0, 0, told, other=then))
+        bars.append(Bar("", _label(one), f"{one.after:,}", one.after / most, 0, 0, told, other=then))
     rows = tuple(
         (shown(one.id), _label(one), f"{one.before:,}", f"{one.after:,}", f"{one.after - one.before:+,}", *_flips(one))
         for one in found.flips
     )
     head = ("Step", "Name", "Before", "After", "Change", "Only after", "Only before")
-    then, now = found.counts_before, found.counts_after
-    caption = f"Units at each step; {of(then.conversion, then.entered)} before, {of(now.conversion, now.entered)} after"
+    old, new = found.counts_before, found.counts_after
+    caption = f"Units at each step; {of(old.conversion, old.entered)} before, {of(new.conversion, new.entered)} after"
     keys = (Key("solid", "after"), Key("then", "before"))
     return Section("Who stands where", bars=tuple(bars), keys=keys, behind=(Table(caption, head, rows, words=2),))
 

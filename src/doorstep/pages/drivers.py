@@ -54,8 +54,8 @@ def _answer(found: Drivers) -> str:
 def _how(found: Drivers) -> str:
     reached = found.went_on + found.dropped
     return (
-        f"From “{shown(found.previous.label)}” to “{shown(found.step.label)}”: {of(found.share.value, reached)} went on. "
-        "What is found goes together with dropping; whether it causes it, counts cannot tell."
+        f"From “{shown(found.previous.label)}” to “{shown(found.step.label)}”: {of(found.share.value, reached)} went on."
+        " What is found goes together with dropping; whether it causes it, counts cannot tell."
     )
 
 
@@ -88,9 +88,14 @@ def _odds(found: Sequence[Driver]) -> Section:
         )
         for one in drawn
     ]
-    told = f"The odds of dropping with it against without it, of {plural(len(drawn), 'finding')}; the line is: no difference."
-    keys = (Key("up", "drops more"), Key("down", "drops less"), Key("line", "95 % interval"))
-    table = _table("What differs more than chance, strongest first; n is in brackets", found)
+    told = "How many times as high the odds of dropping are with it as without it; at the dashed line, no difference."
+    keys = (
+        Key("up", "drops more"),
+        Key("down", "drops less"),
+        Key("line", "95 % interval"),
+        Key("dashed", "no difference"),
+    )
+    table = _table("What differs more than chance, strongest first", found)
     drawing = intervals(rows, line=1.0, log=True, labels=ODDS, title="odds ratio")
     return Section(
         "What goes together with dropping", pictures=(picture("Odds of dropping", told, drawing, table, keys),)

@@ -32,7 +32,7 @@ def experiment_page(found: Experiment, command: str | None = None) -> Page:
 
 def _answer(found: Experiment) -> str:
     if found.mismatch is not None and found.mismatch < MISMATCH:
-        return f"The units are not split as declared (p {_p(found.mismatch)}): do not trust what follows before you know why."
+        return f"The units are not split as declared (p {_p(found.mismatch)}): trust nothing below."
     tested = [one for one in found.variants if not one.control and one.difference.value is not None]
     if not tested:
         return "There is nothing to hold against control: at least two variants with units are needed."
@@ -42,12 +42,13 @@ def _answer(found: Experiment) -> str:
 def _verdict(found: Experiment, one: Variant) -> str:
     gap = one.difference
     sure = one.p_value is not None and one.p_value < found.alpha
-    level = f"{(1 - found.alpha) * 100:g} %"
+    level = _level(found)
     moved = (
         f"{signed(gap.value)} points against {shown(found.control)} ({signed(gap.low)} to {signed(gap.high)}, {level})"
     )
     word = "more than chance would do" if sure else "no more than chance could do"
-    return f"{of(one.conversion.value, one.units)} completed with {shown(one.name)}: {moved}, {word} (p {_p(one.p_value)})."
+    done = f"{of(one.conversion.value, one.units)} completed with {shown(one.name)}"
+    return f"{done}: {moved}, {word} (p {_p(one.p_value)})."
 
 
 def _p(value: float | None) -> str:
@@ -96,11 +97,11 @@ def _interval(one: Estimate) -> str:
 
 
 def _name(one: Variant) -> str:
-    return shown(one.name) + (" (control)" if one.control else "")
+    return shown(one.name) + (" (control)" if one.control and one.name != "control" else "")
 
 
 def _level(found: Experiment) -> str:
-    return f"{(1 - found.alpha) * 100:g} %"
+    return f"{(1 - found.alpha) * 100:g}\u00a0%"
 
 
 def _conversions(found: Experiment) -> Picture:

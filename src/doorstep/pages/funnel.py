@@ -15,7 +15,7 @@ from doorstep.funnels.times import TimeFigures
 from doorstep.funnels.trend import Trend
 from doorstep.pages.parts import Bar, Key, Page, Section, Table
 from doorstep.pages.rests import data_facts, name_of, reading_of, title_of
-from doorstep.pages.words import counted, duration, number, of, percent, points, shown, verb
+from doorstep.pages.words import counted, day, duration, number, of, percent, points, shown, verb, which
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,9 @@ def answer_of(result: FunnelResult) -> str:
         return f"Nobody entered: no row in the range matches “{shown(first.label)}”, so that there is no rate to give."
     who = counted(funnel, figures.entered)
     started = (
-        f" that started with “{shown(first.label)}”"
+        f" {which(funnel)} started with “{shown(first.label)}”"
         if funnel.entry_positions == (funnel.required[0],)
-        else " that entered"
+        else f" {which(funnel)} entered"
     )
     reached = "did every step" if funnel.order == "any" else f"reached “{shown(last.label)}”"
     told = f"{percent(figures.conversion)} of {who}{started} {reached}"
@@ -111,10 +111,11 @@ def _bars(funnel: Funnel, figures: Figures, waiting: Sequence[int]) -> Iterator[
     entered = figures.entered or 1
     worst = _worst(figures.steps)
     before: StepFigures | None = None
+    rank = 0
     for step, still in zip(figures.steps, waiting, strict=True):
         ghost = before.count if before is not None and not step.optional else 0
         yield Bar(
-            id=shown(step.id),
+            id="" if step.optional else str(rank := rank + 1),
             label=shown(step.name),
             count=f"{step.count:,}",
             solid=step.count / entered,
@@ -143,8 +144,8 @@ def _sentence(funnel: Funnel, step: StepFigures, before: StepFigures | None, sti
         return f"{step.count:,} did “{name}”, which the funnel does not ask for."
     if before is None:
         if step.count == entered:
-            return f"All {counted(funnel, entered)} that entered began with “{name}”."
-        return f"{step.count:,} of {counted(funnel, entered)} that entered began with “{name}”."
+            return f"All {counted(funnel, entered)} {which(funnel)} entered began with “{name}”."
+        return f"{step.count:,} of {counted(funnel, entered)} {which(funnel)} entered began with “{name}”."
     lost = (step.dropped or 0) - still
     told = f"{lost:,} of those at “{shown(before.name)}” did not reach “{name}”"
     told = told if lost else f"Nobody at “{shown(before.name)}” is lost before “{name}”"
@@ -190,8 +191,8 @@ def before_section(both: PreviousPeriod) -> Section:
     now, then = both.current.figures, both.previous.figures
     since, until = instant(both.previous.data.since), instant(both.previous.data.until)
     told = (
-        f"{of(now.conversion, now.entered)} completed, after {of(then.conversion, then.entered)} in the period of equal "
-        f"length before ({since} to {until}, seen from as early a horizon): {points(both.difference)}."
+        f"{of(now.conversion, now.entered)} completed, after {of(then.conversion, then.entered)} in the period of "
+        f"equal length before ({day(since)} to {day(until)}, seen from as early a horizon): {points(both.difference)}."
     )
     bars = []
     for one, other in zip(now.steps, then.steps, strict=True):
@@ -200,7 +201,7 @@ def before_section(both: PreviousPeriod) -> Section:
         then_bar = Bar("", "", f"{other.count:,}", other.from_start or 0, 0, 0, "")
         bars.append(
             Bar(
-                *(shown(one.id), shown(one.name), f"{one.count:,}", one.from_start or 0, 0, 0, share),
+                *("", shown(one.name), f"{one.count:,}", one.from_start or 0, 0, 0, share),
                 optional=one.optional,
                 other=then_bar,
             )

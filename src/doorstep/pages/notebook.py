@@ -54,7 +54,8 @@ def _page(figure: object) -> Page:
             from doorstep.pages.drivers import drivers_page  # noqa: PLC0415
 
             return drivers_page(figure)
-    raise TypeError(f"{type(figure).__name__} has no face in a notebook")
+        case _:
+            raise TypeError(f"{type(figure).__name__} has no face in a notebook")
 
 
 __all__ = ["drawn"]

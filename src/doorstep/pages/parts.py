@@ -67,6 +67,8 @@ class Section:
     bars: tuple[Bar, ...] = ()
     keys: tuple[Key, ...] = ()
     pictures: tuple[Picture, ...] = ()
+    folded: tuple[Picture, ...] = ()
+    folded_as: str = ""
     tables: tuple[Table, ...] = ()
     behind: tuple[Table, ...] = ()
     notes: tuple[str, ...] = ()

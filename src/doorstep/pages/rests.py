@@ -68,7 +68,7 @@ def title_of(funnel: Funnel) -> str:
 
 def data_facts(data: Data) -> tuple[tuple[str, str], ...]:
     """Bounds, horizon, rows, and those that could not be used."""
-    more = () if data.snapshot is None else (("Snapshot", str(data.snapshot)),)
+    more: tuple[tuple[str, str], ...] = () if data.snapshot is None else (("Snapshot", str(data.snapshot)),)
     if data.map_version is not None:
         more += (("Ids", f"stitched by the identity map {data.map_version}"),)
     return (

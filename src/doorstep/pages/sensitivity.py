@@ -37,7 +37,8 @@ def _answer(found: Sensitivity) -> str:
     first = found.rules[0]
     if not first.spread:
         return "However the open rules are meant, the conversion stays the same on these rows."
-    return shown(first.sentence)
+    least, most = min(_ends(found, first)), max(_ends(found, first))
+    return f"If two analysts disagree on the {_name(first)}, the answer is anything from {between(least, most)}."
 
 
 def sections_of(found: Sensitivity) -> Iterator[Section]:

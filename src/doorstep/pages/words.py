@@ -9,7 +9,8 @@ from typing import Final
 from doorstep.definitions.funnel import Funnel, SessionOf
 from doorstep.funnels.breakdowns import Other
 from doorstep.funnels.lengths import duration
-from doorstep.funnels.spelling import json_value, percent
+from doorstep.funnels.spelling import json_value
+from doorstep.funnels.spelling import percent as spelled
 
 _STEERS: Final = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 _LEFTWARD: Final = frozenset({"R", "AL", "AN"})
@@ -32,9 +33,14 @@ def value_of(value: object) -> str:
     return NONE if value is None else f"({value})" if isinstance(value, Other) else shown(json_value(value))
 
 
+def percent(share: float | None) -> str:
+    """``31.4 %``, which no line break cuts in two."""
+    return spelled(share).replace(" ", "\u00a0")
+
+
 def points(difference: float | None) -> str:
     """``+3.1 points``."""
-    return "–" if difference is None else f"{signed(difference)} points"
+    return "–" if difference is None else f"{signed(difference)}\u00a0points"
 
 
 def signed(difference: float | None) -> str:
@@ -44,7 +50,7 @@ def signed(difference: float | None) -> str:
 
 def between(low: float | None, high: float | None) -> str:
     """``3.1 to 4.8 %``."""
-    return "–" if low is None or high is None else f"{low * 100:.1f} to {high * 100:.1f} %"
+    return "–" if low is None or high is None else f"{low * 100:.1f} to {high * 100:.1f}\u00a0%"
 
 
 def decimal(value: float | None) -> str:
@@ -80,6 +86,18 @@ def counted(funnel: Funnel, count: int) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
+def which(funnel: Funnel) -> str:
+    """``who`` for people, ``that`` for anything else."""
+    noun = counted(funnel, 1).removeprefix("1 ")
+    return "who" if noun in {"user", "visitor", "account", "customer", "person", "member"} else "that"
+
+
+def day(instant: str | None) -> str:
+    """``2026-02-01``, or with the minute where it is not midnight."""
+    told = "–" if instant is None else instant[:16].replace("T", " ")
+    return told.removesuffix(" 00:00")
+
+
 def plural(count: int, one: str, many: str = "") -> str:
     """``1 row``, ``2,000 rows``."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
@@ -95,6 +113,7 @@ __all__ = [
     "between",
     "chance",
     "counted",
+    "day",
     "decimal",
     "duration",
     "number",
@@ -106,4 +125,5 @@ __all__ = [
     "signed",
     "value_of",
     "verb",
+    "which",
 ]
