@@ -12,7 +12,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 NO_CODES = {
     *("doorstep-query", "doorstep-beside", "doorstep-data", "doorstep-reader", "doorstep-writer", "freeze-run"),
     *("re-entry", "utf-8", "utf-8-sig", "00000000-0000-0000-0000-000000000000", "content-encoding"),
-    *("gzip-js", "x-gzip", "posthog-python"),
+    *("gzip-js", "x-gzip", "posthog-python", "triangle-up", "triangle-down", "step-after"),
 }
 """Texts of the same shape that are no codes."""
 

@@ -42,7 +42,7 @@ def picture(title: str, told: str, draw: Draw, table: Table, keys: Sequence[Key]
 def _svg(chart: Any, title: str, told: str) -> str:
     axis = {"labelColor": MUTED, "titleColor": MUTED, "domainColor": RULE, "tickColor": RULE, "gridColor": RULE}
     letters = {"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal"}
-    spec = chart.properties(padding=2).to_dict()
+    spec = chart.properties(padding={"left": 2, "top": 2, "right": 28, "bottom": 2}).to_dict()
     spec["background"] = None
     spec["config"] = {
         "font": FONTS,

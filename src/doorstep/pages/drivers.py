@@ -54,7 +54,7 @@ def _answer(found: Drivers) -> str:
 def _how(found: Drivers) -> str:
     reached = found.went_on + found.dropped
     return (
-        f"From “{shown(found.previous.label)}” to “{shown(found.step.label)}”: {of(found.share.value, reached)} went on."
+        f"From “{shown(found.previous.label)}” to “{shown(found.step.label)}” {of(found.share.value, reached)} went on."
         " What is found goes together with dropping; whether it causes it, counts cannot tell."
     )
 
