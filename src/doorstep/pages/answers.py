@@ -129,6 +129,8 @@ def _trend_sentence(found: Trend) -> str:
     low = min(settled, key=lambda one: one.figures.conversion or 0.0)
     high = max(settled, key=lambda one: one.figures.conversion or 0.0)
     zone = shown(found.timezone)
+    if len(settled) == 1:
+        return f"One whole {found.by} ({zone}) is settled: {_at(first)}.{waits}"
     told = (
         f"Of whole, settled {found.by}s ({zone}), from {_at(first)} to {_at(last)}; least {_at(low)}, most {_at(high)}."
     )
