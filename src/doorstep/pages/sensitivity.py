@@ -106,7 +106,7 @@ def _rule(found: Sensitivity, rule: RuleEffect) -> Section:
         moved = (counts.conversion or 0) - (base.conversion or 0) if known else None
         figures = (f"{counts.entered:,}", f"{counts.completed:,}", percent(counts.conversion), signed(moved))
         rows.append((shown(one.says), *figures, number(one.gained), number(one.lost)))
-    caption = f"{_name(rule)}, {rule.state}: gained and lost are units that complete only then, or no longer"
+    caption = f"{rule.state.capitalize()}; gained: complete only then; lost: no longer"
     return Section(_name(rule).capitalize(), (shown(rule.sentence),), tables=(Table(caption, _TRIED, tuple(rows)),))
 
 
