@@ -11,10 +11,19 @@ from itertools import pairwise
 from pathlib import Path
 from zipfile import ZipFile
 
+import pyarrow as pa
 import pytest
 
+import doorstep
+from doorstep.pages.comparison import comparison_page
+from doorstep.pages.drivers import drivers_page
+from doorstep.pages.experiment import experiment_page
+from doorstep.pages.funnel import Asked, funnel_page
+from doorstep.pages.sensitivity import sensitivity_page
 from doorstep.pages.tokens import DARK, LIGHT, TEXTS
 from doorstep.pages.words import shown
+from doorstep.pages.writing import page_of
+from funnels.world import DAY
 from pages.samples import COMMAND, HOSTILE, KINDS, NAMES, figures, made, page
 
 ROOT = Path(__file__).parents[2]
@@ -183,6 +192,28 @@ def test_a_notebook_shows_a_part_with_its_pictures(name: str) -> None:
     style = re.findall("<style>(.*?)</style>", part, re.DOTALL)[0]
     selectors = re.findall("([^{}]+){", re.sub("@media[^{]*{", "", style))
     assert all(one.strip().startswith(".doorstep") for each in selectors for one in each.split(","))
+
+
+def test_where_there_is_nothing_to_show_the_page_says_so() -> None:
+    """Nobody entered, one value only, two of the same: a sentence, no rate, and no picture of nothing."""
+    rows = pa.table({"user_id": ["u"], "event": ["z"], "time": pa.array([5_000 * DAY], pa.timestamp("us", tz="UTC"))})
+    document = {"funnel": "f", "count_by": "user_id", "steps": [{"event": "a"}, {"event": "b", "window": "1d"}]}
+    result = doorstep.run(document, rows)
+    asked = Asked(result.trend("day"), result.times(), True)
+    stricter = {**document, "steps": [{"event": "a"}, {"event": "b", "window": "1h"}]}
+    for page_, told in (
+        (funnel_page(result, asked), "Nobody entered"),
+        (sensitivity_page(doorstep.sensitivity(document, rows)), "However the open rules are meant"),
+        (comparison_page(doorstep.compare(document, document, rows)), "The two say the same"),
+        (comparison_page(doorstep.compare(document, stricter, rows)), "Nobody entered before, nobody entered after."),
+        (experiment_page(doorstep.experiment(document, rows, variant="event")), "nothing to hold against control"),
+        (drivers_page(doorstep.drivers(document, rows, step="2")), "Nothing differs more than chance"),
+    ):
+        text = page_of(page_)
+        assert told in text
+        assert "nan" not in text.lower().split()
+        assert "<svg" not in text
+        _Read(text)
 
 
 def test_what_has_no_face_says_so() -> None:

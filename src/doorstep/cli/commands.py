@@ -17,7 +17,7 @@ from typer.exceptions import TyperException
 
 from doorstep.cli import terminal
 from doorstep.cli.arguments import ManyEvents
-from doorstep.cli.files import AsCsv, Html, command, refuse_other_endings, write_page
+from doorstep.cli.files import AsCsv, Html, command, refuse_unwritable, write_page
 from doorstep.cli.interruption import INTERRUPTED, MESSAGE, at_once
 from doorstep.cli.options import AsJson, Map, SourceTimezone, columns_of
 from doorstep.cli.published import DATA, Data, definition, located
@@ -149,7 +149,7 @@ def run(
 
     if attempts is not None and attempts.suffix not in {".parquet", ".csv"}:
         raise RunError("bad-attempts", f"--attempts {str(attempts)!r} should end in .parquet or .csv.")
-    refuse_other_endings(html)
+    refuse_unwritable(html)
     source = source_of(events, lake, snapshot)
     with terminal.progress() as told:
         asked: dict[str, Any] = {

@@ -31,7 +31,7 @@ from doorstep.cli.commands import (
     source_of,
 )
 from doorstep.cli.drawing import Line, bars, number_of
-from doorstep.cli.files import AsCsv, Html, command, refuse_other_endings, show_csv, write_page
+from doorstep.cli.files import AsCsv, Html, command, refuse_unwritable, show_csv, write_page
 from doorstep.cli.interruption import at_once
 from doorstep.cli.options import AsJson, Map, SourceTimezone, columns_of
 from doorstep.cli.published import DATA, Data, definition
@@ -74,7 +74,7 @@ def compare(
 
     if flips is not None and flips.suffix not in ENDINGS:
         raise RunError("bad-flips", f"--flips {str(flips)!r} should end in .parquet or .csv.")
-    refuse_other_endings(html)
+    refuse_unwritable(html)
     with terminal.progress() as told:
         found = hold_against(
             definition(before, data),

@@ -27,7 +27,7 @@ from doorstep.cli.commands import (
     source_of,
 )
 from doorstep.cli.drawing import Line, bar, bars, number_of
-from doorstep.cli.files import AsCsv, Html, command, refuse_other_endings, show_csv, write_page
+from doorstep.cli.files import AsCsv, Html, command, refuse_unwritable, show_csv, write_page
 from doorstep.cli.interruption import at_once
 from doorstep.cli.options import AsJson, Map, SourceTimezone, columns_of
 from doorstep.cli.published import DATA, Data, definition
@@ -81,7 +81,7 @@ def experiment(
     with at_once():
         from doorstep.funnels.experiment import experiment as judge
 
-    refuse_other_endings(html)
+    refuse_unwritable(html)
     with terminal.progress() as told:
         found = judge(
             definition(file, data),

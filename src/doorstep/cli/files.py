@@ -25,10 +25,12 @@ Html = Annotated[
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print the figures as one CSV table.")]
 
 
-def refuse_other_endings(html: Path | None) -> None:
-    """RunError ``bad-html`` before any work is done."""
+def refuse_unwritable(html: Path | None) -> None:
+    """RunError ``bad-html`` or ``cannot-write`` before any work is done."""
     if html is not None and html.suffix not in {".html", ".htm"}:
         raise RunError("bad-html", f"--html {str(html)!r} should end in .html.")
+    if html is not None and not html.parent.is_dir():
+        raise RunError("cannot-write", f"{html} cannot be written: there is no directory {html.parent}.")
 
 
 def command() -> str:

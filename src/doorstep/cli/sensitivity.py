@@ -27,7 +27,7 @@ from doorstep.cli.commands import (
     source_of,
 )
 from doorstep.cli.drawing import Line, bar, bars
-from doorstep.cli.files import AsCsv, Html, command, refuse_other_endings, show_csv, write_page
+from doorstep.cli.files import AsCsv, Html, command, refuse_unwritable, show_csv, write_page
 from doorstep.cli.interruption import at_once
 from doorstep.cli.options import AsJson, Map, SourceTimezone, columns_of
 from doorstep.cli.published import DATA, Data, definition
@@ -67,7 +67,7 @@ def sensitivity(
     with at_once():
         from doorstep.funnels.sensitivity import sensitivity as try_rules
 
-    refuse_other_endings(html)
+    refuse_unwritable(html)
     with terminal.progress() as told:
         found = try_rules(
             definition(file, data),

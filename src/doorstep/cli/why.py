@@ -26,7 +26,7 @@ from doorstep.cli.commands import (
     source_of,
 )
 from doorstep.cli.drawing import Line, bars, number_of
-from doorstep.cli.files import AsCsv, Html, command, refuse_other_endings, show_csv, write_page
+from doorstep.cli.files import AsCsv, Html, command, refuse_unwritable, show_csv, write_page
 from doorstep.cli.interruption import at_once
 from doorstep.cli.options import AsJson, Map, SourceTimezone, columns_of
 from doorstep.cli.published import DATA, Data, definition
@@ -70,7 +70,7 @@ def why(
     with at_once():
         from doorstep.funnels.drivers import drivers
 
-    refuse_other_endings(html)
+    refuse_unwritable(html)
     with terminal.progress() as told:
         found = drivers(
             definition(file, data),

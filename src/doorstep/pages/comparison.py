@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from doorstep.definitions.funnel import Funnel
+from doorstep.definitions.words import capital
 from doorstep.funnels.compare import ClauseEffect, Comparison, Flips
 from doorstep.funnels.counts import Counts
 from doorstep.pages.parts import Bar, Key, Page, Section, Table
@@ -32,13 +33,15 @@ def _answer(found: Comparison) -> str:
     then, now = found.counts_before, found.counts_after
     if not found.clauses:
         return "The two say the same, in words that no count depends on."
-    told = f"{_complete(found.before, then)} before, {_complete(found.after, now)} after"
+    told = capital(f"{_complete(found.before, then)} before, {_complete(found.after, now)} after")
     if then.conversion is None or now.conversion is None:
         return f"{told}."
     return f"{told}: {points(now.conversion - then.conversion)}."
 
 
 def _complete(funnel: Funnel, counts: Counts) -> str:
+    if not counts.entered:
+        return "nobody entered"
     return f"{percent(counts.conversion)} of {counted(funnel, counts.entered)} complete"
 
 
