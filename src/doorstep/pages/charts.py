@@ -20,9 +20,9 @@ from doorstep.pages.parts import Key, Picture, Table
 from doorstep.pages.tokens import FONTS, LIGHT
 
 WIDE: Final = 800
-NARROW: Final = 340
-_LETTER: Final = 6.4
-"""How wide a letter of 12 px is, on average."""
+NARROW: Final = 366
+_LETTER: Final = 7.2
+"""How wide a letter of 12 px is at most, on average: readers' fonts differ, and the drawing cannot know them."""
 
 _STAND_INS: Final = {name: f"#0f0e{number:02d}" for number, name in enumerate(LIGHT)}
 _NAMES: Final = {stand_in: name for name, stand_in in _STAND_INS.items()}
@@ -108,7 +108,7 @@ class _Rows:
     def y(self, field: str = "row") -> Any:
         """The names, as given."""
         axis = alt.Axis(
-            title=None, ticks=False, domain=False, labelColor=INK, labelLimit=self.names, labelPadding=8,
+            title=None, ticks=False, domain=False, labelColor=INK, labelLimit=int(self.names * 0.88), labelPadding=8,
             minExtent=self.names + 8, maxExtent=self.names + 8, labelExpr="substring(datum.label, 5)",
         )  # fmt: skip
         return alt.Y(f"{field}:N", sort=self.order, axis=axis)

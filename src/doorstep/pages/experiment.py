@@ -59,8 +59,7 @@ def _p(value: float | None) -> str:
 def _how(found: Experiment) -> str:
     at = "entry" if found.exposure is None else f"“{shown(found.exposure)}”"
     mature = " Units that may still go on are left out." if found.mature_only else ""
-    still = "" if found.mature_only or not found.immature else f" {found.immature:,} may still go on."
-    return f"Variants are values of {shown(found.variant)} at the first {at}; each unit counts once.{mature}{still}"
+    return f"Variants are values of {shown(found.variant)} at the first {at}; each unit counts once.{mature}"
 
 
 def _left_out(found: Experiment) -> tuple[tuple[str, str], ...]:
