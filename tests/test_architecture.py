@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "statistics": set[str](),
     "funnels": {"errors", "definitions", "matching", "rows", "stitching", "engines", "statistics"},
     "journeys": {"errors", "definitions", "rows", "matching", "engines", "funnels"},
+    "pages": {"errors", "definitions", "funnels", "statistics"},
     "drift": {"errors", "definitions", "rows", "engines", "funnels"},
     "registry": {"errors", "definitions", "funnels", "journeys"},
     "demo": {"errors"},
@@ -32,7 +33,7 @@ MAY_IMPORT = {
     "identities": {"errors", "definitions", "rows", "stitching", "engines", "funnels", "lake"},
     "cli": {
         *("errors", "definitions", "matching", "rows", "engines", "funnels", "journeys", "drift", "registry"),
-        *("demo", "lifecycles", "ingest", "lake", "ledger", "server", "frozen", "identities", "statistics"),
+        *("demo", "lifecycles", "ingest", "lake", "ledger", "server", "frozen", "identities", "statistics", "pages"),
     },
 }
 

@@ -11,11 +11,12 @@ from rich.console import Console, RenderableType
 
 import doorstep
 from doorstep.cli import report, screens
-from doorstep.cli.drawing import duration, number_of
+from doorstep.cli.drawing import number_of
 from doorstep.cli.terminal import visible
 from doorstep.definitions import load
 from doorstep.definitions.checklist import checklist
 from doorstep.funnels.examples import run_examples
+from doorstep.funnels.lengths import duration
 
 WIDTHS = (40, 60, 80, 100, 140)
 FUNNEL = {

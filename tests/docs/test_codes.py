@@ -13,7 +13,7 @@ NO_CODES = {
     *("doorstep-query", "doorstep-beside", "doorstep-data", "doorstep-reader", "doorstep-writer", "freeze-run"),
     "doorstep-import",
     *("re-entry", "utf-8", "utf-8-sig", "00000000-0000-0000-0000-000000000000", "content-encoding"),
-    *("gzip-js", "x-gzip", "posthog-python"),
+    *("gzip-js", "x-gzip", "posthog-python", "triangle-up", "triangle-down", "step-after"),
 }
 """Texts of the same shape that are no codes."""
 

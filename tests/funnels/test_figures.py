@@ -109,7 +109,7 @@ def test_html_shows_the_steps_and_escapes_names() -> None:
     """A notebook shows a table; a name with markup is text in it."""
     shown = _run({"steps": [{"event": "a", "name": "<b>A</b>"}]}, UNITS)._repr_html_()
     assert "&lt;b&gt;A&lt;/b&gt;" in shown
-    assert "100.0 %" in shown
+    assert "100.0\u00a0%" in shown
 
 
 def test_a_literal_that_a_typed_column_can_never_equal_is_refused() -> None:

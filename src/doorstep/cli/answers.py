@@ -7,18 +7,22 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from doorstep.cli.drawing import Line, bar, bars, duration
+from doorstep.cli.drawing import Line, bar, bars
 from doorstep.funnels.breakdowns import Other
 from doorstep.funnels.figures import Figures
+from doorstep.funnels.lengths import duration
 from doorstep.funnels.previous import PreviousPeriod
 from doorstep.funnels.result import FunnelResult, instant, json_value, percent
 from doorstep.funnels.times import Distribution, TimeFigures
 from doorstep.funnels.trend import Period, Trend
+
+if TYPE_CHECKING:
+    from doorstep.pages.parts import Page
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,12 @@ class Answer:
             found["previous"] = self.before.previous.to_dict()
             found["difference"] = self.before.difference
         return found
+
+    def to_page(self, command: str | None = None) -> Page:
+        """The same as a report."""
+        from doorstep.pages.funnel import Asked, funnel_page
+
+        return funnel_page(self.result, Asked(self.trend, self.times, self.branches, self.before), command)
 
     def to_csv(self) -> str:
         """One line for each step of each group: everyone, breakdown values, segments, periods, the period before."""

@@ -17,6 +17,7 @@ from typer.exceptions import TyperException
 
 from doorstep.cli import terminal
 from doorstep.cli.arguments import ManyEvents
+from doorstep.cli.files import AsCsv, Html, command, refuse_unwritable, write_page
 from doorstep.cli.interruption import INTERRUPTED, MESSAGE, at_once
 from doorstep.cli.options import AsJson, Map, SourceTimezone, columns_of
 from doorstep.cli.published import DATA, Data, definition, journey_definition, located
@@ -132,7 +133,8 @@ def run(
     compare_previous: Annotated[
         bool, typer.Option("--compare-previous", help="Beside the range of equal length before --since.")
     ] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print the figures as one CSV table.")] = False,
+    html: Html = None,
+    as_csv: AsCsv = False,
     attempts: Annotated[
         Path | None, typer.Option(help="Write every attempt to this file (.parquet or .csv).", show_default=False)
     ] = None,
@@ -153,6 +155,7 @@ def run(
 
     if attempts is not None and attempts.suffix not in {".parquet", ".csv"}:
         raise RunError("bad-attempts", f"--attempts {str(attempts)!r} should end in .parquet or .csv.")
+    refuse_unwritable(html)
     source = source_of(events, lake, snapshot)
     with terminal.progress() as told:
         asked: dict[str, Any] = {
@@ -180,6 +183,8 @@ def run(
         )
         if attempts is not None:
             write(result.attempts, attempts)
+        if html is not None:
+            write_page(answer.to_page(command()), html)
     if as_json:
         terminal.show_json(answer.to_dict())
     elif as_csv:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -28,6 +28,7 @@ from doorstep.cli.commands import (
     source_of,
 )
 from doorstep.cli.drawing import Line, bars, number_of
+from doorstep.cli.files import AsCsv, Html, command, refuse_unwritable, show_csv, write_page
 from doorstep.cli.interruption import at_once
 from doorstep.cli.options import AsJson, Map, SourceTimezone, columns_of
 from doorstep.cli.published import DATA, Data, definition
@@ -60,6 +61,8 @@ def compare(
     map_: Map = None,
     memory: Memory = None,
     data: Data = DATA,
+    html: Html = None,
+    as_csv: AsCsv = False,
     as_json: AsJson = False,
 ) -> None:
     """Count two definitions on the same rows, and name the clause behind every unit that flips."""
@@ -68,6 +71,7 @@ def compare(
 
     if flips is not None and flips.suffix not in ENDINGS:
         raise RunError("bad-flips", f"--flips {str(flips)!r} should end in .parquet or .csv.")
+    refuse_unwritable(html)
     with terminal.progress() as told:
         found = hold_against(
             definition(before, data),
@@ -84,8 +88,14 @@ def compare(
             progress=told,
         )
     written = None if flips is None else _write(found, flips)
+    if html is not None:
+        from doorstep.pages.comparison import comparison_page
+
+        write_page(comparison_page(found, command()), html)
     if as_json:
         terminal.show_json(found.to_dict())
+    elif as_csv:
+        show_csv(*_csv(found))
     else:
         words = ["--lake", str(lake)] if lake else ["--events", *(events or [])]
         given = {"--snapshot": snapshot, "--since": since, "--until": until, "--as-of": as_of}
@@ -119,6 +129,28 @@ def _write(found: Comparison, path: Path) -> int:
     except OSError as error:
         raise RunError("cannot-write", f"{path} cannot be written: {error.strerror or error}.") from None
     return rows
+
+
+_CSV: Final = ("kind", "step", "name", "before", "after", "gained", "lost", "units", "clauses")
+
+
+def _csv(found: Comparison) -> tuple[Sequence[str], Iterator[Sequence[object]]]:
+    """A line for each step, then one for each set of clauses that flips units."""
+    return _CSV, _lines(found)
+
+
+def _lines(found: Comparison) -> Iterator[Sequence[object]]:
+    if found.apart is not None or not found.flips:
+        for side, counts in (("before", found.counts_before), ("after", found.counts_after)):
+            for step, count in (("entered", counts.entered), ("completed", counts.completed)):
+                told = (count, None) if side == "before" else (None, count)
+                yield ("apart", step, step, *told, None, None, None, None)
+        return
+    for one in found.flips:
+        yield ("step", one.id, one.name, one.before, one.after, one.gained, one.lost, None, None)
+    for effect in found.effects:
+        says = " + ".join(clause.says for clause in effect.clauses)
+        yield ("clauses", None, None, None, None, effect.gained, effect.lost, effect.units, says)
 
 
 def screen(found: Comparison, explain: str) -> RenderableType:

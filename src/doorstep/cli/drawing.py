@@ -1,4 +1,4 @@
-"""What several screens draw with: bars, lengths of time, numbers of things, and tables that fit their width."""
+"""What several screens draw with: bars, numbers of things, and tables that fit their width."""
 
 from __future__ import annotations
 
@@ -35,22 +35,6 @@ def bar(share: float, ghost: float, width: int = BAR) -> Text:
     drawn = "█" * full + (_EIGHTHS[rest] if rest else "")
     shaded = max(0, round(max(0.0, min(1.0, ghost)) * width) - len(drawn))
     return Text(drawn, "blue") + Text("░" * shaded, "bright_black") + Text(" " * (width - len(drawn) - shaded))
-
-
-def duration(seconds: float | None) -> str:
-    """``2d 4h``, ``3m 20s``, ``0.4s``, ``12ms``; a dash for none."""
-    if seconds is None:
-        return "–"
-    if seconds and abs(seconds) < 0.1:
-        return f"{seconds * 1_000:.3g}ms" if abs(seconds) >= 0.001 else f"{seconds * 1_000_000:.3g}µs"
-    if seconds < 10:
-        return f"{seconds:.3g}s"
-    parts, rest = [], round(seconds)
-    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
-        count, rest = divmod(rest, size)
-        if count:
-            parts.append(f"{count}{unit}")
-    return " ".join(parts[:2])
 
 
 def number_of(number: int, noun: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -27,6 +27,7 @@ from doorstep.cli.commands import (
     source_of,
 )
 from doorstep.cli.drawing import Line, bar, bars, number_of
+from doorstep.cli.files import AsCsv, Html, command, refuse_unwritable, show_csv, write_page
 from doorstep.cli.interruption import at_once
 from doorstep.cli.options import AsJson, Map, SourceTimezone, columns_of
 from doorstep.cli.published import DATA, Data, definition
@@ -72,12 +73,15 @@ def experiment(
     map_: Map = None,
     memory: Memory = None,
     data: Data = DATA,
+    html: Html = None,
+    as_csv: AsCsv = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare a funnel's variants: intervals, tests, chances, and whether the split can be trusted."""
     with at_once():
         from doorstep.funnels.experiment import experiment as judge
 
+    refuse_unwritable(html)
     with terminal.progress() as told:
         found = judge(
             definition(file, data),
@@ -100,10 +104,47 @@ def experiment(
             memory=memory_of(memory),
             progress=told,
         )
+    if html is not None:
+        from doorstep.pages.experiment import experiment_page
+
+        write_page(experiment_page(found, command()), html)
     if as_json:
         terminal.show_json(found.to_dict())
+    elif as_csv:
+        show_csv(*_csv(found))
     else:
         terminal.show(screen(found))
+
+
+_CSV: Final = (
+    *("variant", "control", "step", "name", "units", "count", "share", "low", "high", "difference", "difference_low"),
+    *("difference_high", "ratio", "p", "chance_best", "expected_loss"),
+)
+
+
+def _csv(found: Experiment) -> tuple[Sequence[str], Iterator[Sequence[object]]]:
+    """For each variant a line for each step, then one for completion with what it is worth."""
+    return _CSV, _lines(found)
+
+
+def _lines(found: Experiment) -> Iterator[Sequence[object]]:
+    for one in found.variants:
+        for step in one.steps:
+            yield (
+                *(one.name, one.control, step.id, step.name, one.units, step.count),
+                *_estimates(step.share, step.difference),
+                *(step.ratio.value, None, None, None),
+            )
+        yield (
+            *(one.name, one.control, "completed", "completed", one.units, one.completed),
+            *_estimates(one.conversion, one.difference),
+            *(one.ratio.value, one.p_value, one.chance_best, one.expected_loss),
+        )
+
+
+def _estimates(*estimates: Estimate) -> Iterator[float | None]:
+    for one in estimates:
+        yield from (one.value, one.low, one.high)
 
 
 def _split(pairs: list[str] | None) -> dict[str, float] | None:

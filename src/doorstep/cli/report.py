@@ -8,9 +8,10 @@ from functools import partial
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from doorstep.cli.drawing import BAR, Fitted, Line, bar, bars, duration, number_of
+from doorstep.cli.drawing import BAR, Fitted, Line, bar, bars, number_of
 from doorstep.funnels.breakdowns import Other
 from doorstep.funnels.figures import Figures, StepFigures
+from doorstep.funnels.lengths import duration
 from doorstep.funnels.result import FunnelResult, instant, percent
 
 

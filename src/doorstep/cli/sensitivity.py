@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -26,6 +27,7 @@ from doorstep.cli.commands import (
     source_of,
 )
 from doorstep.cli.drawing import Line, bar, bars
+from doorstep.cli.files import AsCsv, Html, command, refuse_unwritable, show_csv, write_page
 from doorstep.cli.interruption import at_once
 from doorstep.cli.options import AsJson, Map, SourceTimezone, columns_of
 from doorstep.cli.published import DATA, Data, definition
@@ -57,12 +59,15 @@ def sensitivity(
     map_: Map = None,
     memory: Memory = None,
     data: Data = DATA,
+    html: Html = None,
+    as_csv: AsCsv = False,
     as_json: AsJson = False,
 ) -> None:
     """Count a funnel under every other way to settle its open rules, and rank the rules by what they move."""
     with at_once():
         from doorstep.funnels.sensitivity import sensitivity as try_rules
 
+    refuse_unwritable(html)
     with terminal.progress() as told:
         found = try_rules(
             definition(file, data),
@@ -78,10 +83,39 @@ def sensitivity(
             memory=memory_of(memory),
             progress=told,
         )
+    if html is not None:
+        from doorstep.pages.sensitivity import sensitivity_page
+
+        write_page(sensitivity_page(found, command()), html)
     if as_json:
         terminal.show_json(found.to_dict())
+    elif as_csv:
+        show_csv(*_csv(found))
     else:
         terminal.show(screen(found))
+
+
+_CSV: Final = (
+    *("topic", "where", "state", "settled_as", "entered", "completed", "open", "conversion", "shift"),
+    *("gained", "lost", "spread"),
+)
+
+
+def _csv(found: Sensitivity) -> tuple[Sequence[str], Iterator[Sequence[object]]]:
+    """The definition as it is, then one line for each alternative."""
+    return _CSV, _lines(found)
+
+
+def _lines(found: Sensitivity) -> Iterator[Sequence[object]]:
+    base = found.counts
+    yield ("", "", "", "as it is", base.entered, base.completed, base.open, base.conversion, None, None, None, None)
+    for rule in found.rules:
+        for one in rule.tried:
+            counts, shift = one.counts, None
+            if counts.conversion is not None and base.conversion is not None:
+                shift = counts.conversion - base.conversion
+            figures = (counts.entered, counts.completed, counts.open, counts.conversion, shift)
+            yield (rule.topic, rule.where, rule.state, one.says, *figures, one.gained, one.lost, rule.spread)
 
 
 def screen(found: Sensitivity) -> RenderableType:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -25,10 +25,12 @@ from doorstep.cli.commands import (
     memory_of,
     source_of,
 )
-from doorstep.cli.drawing import Line, bars, duration, number_of
+from doorstep.cli.drawing import Line, bars, number_of
+from doorstep.cli.files import AsCsv, Html, command, refuse_unwritable, show_csv, write_page
 from doorstep.cli.interruption import at_once
 from doorstep.cli.options import AsJson, Map, SourceTimezone, columns_of
 from doorstep.cli.published import DATA, Data, definition
+from doorstep.funnels.lengths import duration
 
 if TYPE_CHECKING:
     from doorstep.funnels.drivers import Driver, Drivers
@@ -60,12 +62,15 @@ def why(
     map_: Map = None,
     memory: Memory = None,
     data: Data = DATA,
+    html: Html = None,
+    as_csv: AsCsv = False,
     as_json: AsJson = False,
 ) -> None:
     """Find what those who dropped before a step had and the others had not: an association, not a cause."""
     with at_once():
         from doorstep.funnels.drivers import drivers
 
+    refuse_unwritable(html)
     with terminal.progress() as told:
         found = drivers(
             definition(file, data),
@@ -84,10 +89,33 @@ def why(
             memory=memory_of(memory),
             progress=told,
         )
+    if html is not None:
+        from doorstep.pages.drivers import drivers_page
+
+        write_page(drivers_page(found, command()), html)
     if as_json:
         terminal.show_json(found.to_dict())
+    elif as_csv:
+        show_csv(*_csv(found))
     else:
         terminal.show(screen(found))
+
+
+_CSV: Final = (
+    *("kind", "name", "value", "went_on", "dropped", "others_went_on", "others_dropped", "odds", "odds_low"),
+    *("odds_high", "p", "q", "found"),
+)
+
+
+def _csv(found: Drivers) -> tuple[Sequence[str], Iterator[Sequence[object]]]:
+    """A line for each value and event that was tested."""
+    return _CSV, (
+        (
+            *(one.kind, one.name, one.value, one.went_on, one.dropped, one.others_went_on, one.others_dropped),
+            *(one.odds.value, one.odds.low, one.odds.high, one.p_value, one.q_value, one.found),
+        )
+        for one in found.drivers
+    )
 
 
 def screen(found: Drivers) -> RenderableType:

@@ -18,6 +18,7 @@ from doorstep.engines.duckdb import Progress
 from doorstep.engines.several import Asked, Batch, batches, bits_of, needs_of_all, same_units
 from doorstep.funnels.bounds import Instant
 from doorstep.funnels.counts import SESSION_BITS, Counts, Integers, counts_of, nothing, standing, unit_keys
+from doorstep.funnels.notebook import Shown
 from doorstep.funnels.opening import Given, Opened, Scope, Span, defined, opened
 from doorstep.funnels.sensitivity import counts_told, same_sessions
 from doorstep.funnels.table import units_named
@@ -73,7 +74,7 @@ class _Part:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Shown):
     """What two definitions make of the same rows. ``apart`` says why units cannot be held against each other, and is
     None where they are.
     """

@@ -18,6 +18,7 @@ from doorstep.engines.stitching import stitched, unit_identities
 from doorstep.errors import RunError, nearest
 from doorstep.funnels.bounds import Instant
 from doorstep.funnels.figures import SECOND, clocks_of, reached_of
+from doorstep.funnels.notebook import Shown
 from doorstep.funnels.opening import Given, Opened, Scope, Span, defined, opened
 from doorstep.matching.attempts import NEVER_REACHED, STATUSES, Attempts
 from doorstep.matching.plan import Question
@@ -73,7 +74,7 @@ class Driver:
 
 
 @dataclass(frozen=True, slots=True)
-class Drivers:
+class Drivers(Shown):
     """What differs most, found things first, the surest and strongest of them before others. ``young`` attempts
     are left out: they came to the previous step no earlier than the first that may still go on, so that of them only
     those who were quick would be known to have gone on. ``watched`` (seconds) is how long after the previous step

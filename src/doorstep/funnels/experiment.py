@@ -17,6 +17,7 @@ from doorstep.engines.several import Asked, Batch, batches, needs_of_all
 from doorstep.errors import RunError, nearest
 from doorstep.funnels.bounds import Instant
 from doorstep.funnels.counts import SESSION_BITS, Integers, standing
+from doorstep.funnels.notebook import Shown
 from doorstep.funnels.opening import Given, Opened, Scope, Span, defined, opened
 from doorstep.matching.attempts import STATUSES
 from doorstep.matching.plan import FOREVER, Question
@@ -81,7 +82,7 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True)
-class Experiment:
+class Experiment(Shown):
     """An experiment's figures. ``two_variants``: units that were seen in several variants, ``no_variant``: that were
     exposed without one, ``dropped``: that the definition excludes; none of them is in a variant. ``immature``:
     units that may still go on. ``mismatch`` is the p-value of the split.

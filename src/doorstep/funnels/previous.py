@@ -10,6 +10,7 @@ from typing import Any
 from doorstep.definitions.funnel import Funnel
 from doorstep.errors import RunError
 from doorstep.funnels.bounds import Instant, microseconds_of, zone_of
+from doorstep.funnels.notebook import Shown
 from doorstep.funnels.result import FunnelResult
 from doorstep.funnels.run import run
 from doorstep.funnels.spelling import instant
@@ -17,7 +18,7 @@ from doorstep.funnels.trend import previous_range
 
 
 @dataclass(frozen=True, slots=True)
-class PreviousPeriod:
+class PreviousPeriod(Shown):
     """Two runs of one definition: the range asked for, and the one of equal length that ends where it begins, looked at
     from a horizon that is as much earlier: both had the same time to convert.
     """

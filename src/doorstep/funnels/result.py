@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +13,7 @@ from doorstep.definitions.funnel import Funnel, SessionOf
 from doorstep.engines.duckdb import Matched
 from doorstep.funnels.breakdowns import Breakdown, Groups, Other
 from doorstep.funnels.figures import Figures, StepFigures
+from doorstep.funnels.notebook import Shown
 from doorstep.funnels.people import ANY, Outcome, people_batches, people_table, with_value
 from doorstep.funnels.segments import SegmentFigures
 from doorstep.funnels.spelling import figures_dict, instant, json_value, percent
@@ -44,7 +44,7 @@ class Data:
 
 
 @dataclass(frozen=True)
-class FunnelResult:
+class FunnelResult(Shown):
     """The answer of one run: ``steps`` and ``figures`` to read, ``attempts`` to look behind them."""
 
     funnel: Funnel
@@ -150,27 +150,6 @@ class FunnelResult:
 
     def _of(self, value: object) -> Attempts:
         return self.counted if value is ANY else self.counted.where(with_value(self, self.counted, value))
-
-    def _repr_html_(self) -> str:
-        """A table with bars, for notebooks."""
-        lines = []
-        for step in self.steps:
-            share = step.from_start or 0.0
-            bar = (
-                '<div style="background:#dbe4ff;width:160px"><div style="background:#4263eb;height:12px;'
-                f'width:{share * 160:.0f}px"></div></div>'
-            )
-            cells = [
-                html.escape(str(step.name)) + (" (optional)" if step.optional else ""),
-                bar,
-                f"{step.count:,}",
-                percent(step.from_start),
-                percent(step.from_previous),
-            ]
-            lines.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-        head = "".join(f"<th>{name}</th>" for name in ("step", "", "count", "of entered", "of previous"))
-        title = html.escape(self.funnel.title or self.funnel.funnel)
-        return f"<table><caption>{title}</caption><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
 
 
 __all__ = ["Data", "FunnelResult", "instant", "json_value", "percent"]

@@ -25,6 +25,7 @@ from doorstep.engines.several import Asked, Batch, batches, needs_of_all
 from doorstep.errors import RunError, nearest
 from doorstep.funnels.bounds import Instant
 from doorstep.funnels.counts import Counts, Integers, completed_units, counts_of, nothing
+from doorstep.funnels.notebook import Shown
 from doorstep.funnels.opening import Given, Opened, Scope, Span, defined, opened
 from doorstep.funnels.result import percent
 from doorstep.rows import EventRows, Needs
@@ -66,7 +67,7 @@ class RuleEffect:
 
 
 @dataclass(frozen=True, slots=True)
-class Sensitivity:
+class Sensitivity(Shown):
     """Rules by how far they move the final conversion, furthest first. ``settled``: topics that the definition
     declares, which were not tried because nobody named them.
     """

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from doorstep.definitions.funnel import Funnel
 from doorstep.funnels.curve import Curve, curve_of, fates_of
 from doorstep.funnels.figures import SECOND, clocks_of, reached_of, times_of
+from doorstep.funnels.notebook import Shown
 from doorstep.funnels.projection import Projection, project
 from doorstep.matching.attempts import Attempts
 
@@ -58,7 +59,7 @@ class StepTimes:
 
 
 @dataclass(frozen=True, slots=True)
-class TimeFigures:
+class TimeFigures(Shown):
     """How long each step took, how long those took who completed, the conversion over time, and what the conversion is
     expected to be once nothing is open (None while nothing is).
     """

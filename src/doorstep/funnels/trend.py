@@ -15,6 +15,7 @@ from doorstep.errors import RunError
 from doorstep.funnels.bounds import microseconds_of, zone_of
 from doorstep.funnels.curve import Fates, fates_of
 from doorstep.funnels.figures import Figures, figures_of
+from doorstep.funnels.notebook import Shown
 from doorstep.funnels.projection import Projection, project
 from doorstep.funnels.spelling import figures_dict
 from doorstep.matching.attempts import Attempts
@@ -56,7 +57,7 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
-class Trend:
+class Trend(Shown):
     """Period by period, without gaps: also those that nobody entered in."""
 
     by: By
