@@ -13,12 +13,13 @@ from rich.text import Text
 from doorstep.cli import terminal
 from doorstep.cli.arguments import ManyEvents
 from doorstep.cli.commands import AtSnapshot, Events, InLake, memory_of, source_of, write
-from doorstep.cli.drawing import BAR, Line, bar, bars, duration, number_of
+from doorstep.cli.drawing import BAR, Line, bar, bars, number_of
 from doorstep.cli.journey import JourneyFile, MovesFile, TraitsFile, Zone
 from doorstep.cli.journey_figures import Horizon, Memory, length_of
 from doorstep.cli.options import AsJson, Map, SourceTimezone, columns_of
 from doorstep.cli.published import DATA, Data, journey_definition
 from doorstep.errors import RunError
+from doorstep.funnels.lengths import duration
 
 if TYPE_CHECKING:
     from doorstep.journeys.preview import Elsewhere, Flaps, Preview

@@ -12,7 +12,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from doorstep.cli.drawing import BAR, Fitted, Line, bar, bars, duration, number_of
+from doorstep.cli.drawing import BAR, Fitted, Line, bar, bars, number_of
+from doorstep.funnels.lengths import duration
 
 if TYPE_CHECKING:
     import pyarrow as pa
