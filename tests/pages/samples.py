@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -51,6 +53,7 @@ COMMAND = "doorstep run signup.yaml --events 'my events.parquet'"
 def events() -> str:
     """The example data, in one process once."""
     place = Path(mkdtemp(prefix="doorstep-pages-"))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
     write(place, rows=20_000)
     return str(place / "events.parquet")
 
