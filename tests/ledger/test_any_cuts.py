@@ -83,7 +83,7 @@ def _run(story: dict[str, Any]) -> None:
         shutil.rmtree(directory)
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=LAX)
+@settings(max_examples=3, deadline=None, suppress_health_check=LAX)
 @given(stories())
 def test_cycles_give_what_a_replay_gives(story: dict[str, Any]) -> None:
     """To the microsecond: stages, high waters, since when, and every transition."""

@@ -19,7 +19,7 @@ from doorstep.journeys.histories import Walked
 from doorstep.journeys.query import needs_of
 from doorstep.journeys.run import Opened, open_all, walk_opened
 from doorstep.lake import LakeAt
-from doorstep.lake.changes import changed_rows, changed_traits, has_snapshot, numbered
+from doorstep.lake.changes import Between, changed_rows, changed_traits, has_snapshot, numbered
 from doorstep.ledger.records import History, Move, Standing, Transition, Walk
 from doorstep.rows.needs import TRAIT
 from doorstep.rows.paths import paths
@@ -69,8 +69,9 @@ def _touch(opened: Opened, news: News, until: int) -> int:
     connection, query = opened.engine.connection, opened.query
     columns, since = query.journey.unit_columns, news.since
     assert since is not None
-    connection.execute(f"CREATE TEMP TABLE {TOUCHED} AS {changed_rows(since, until, query.units)}")
-    traits = changed_traits(since, until, columns[0], _trait_names(opened)) if len(columns) == 1 else None
+    between = Between.of(connection, since, until)
+    connection.execute(f"CREATE TEMP TABLE {TOUCHED} AS {changed_rows(between, query.units)}")
+    traits = changed_traits(between, columns[0], _trait_names(opened)) if len(columns) == 1 else None
     if traits is not None:
         connection.execute(f"INSERT INTO {TOUCHED} {traits}")
     if news.accounts:
