@@ -14,7 +14,8 @@ A message says what is wrong, where, and the mend. Codes never change their mean
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -85,6 +86,23 @@ class DeliveryError(DoorstepError):
 
 class RegistryError(DoorstepError):
     """The registry refuses (examples fail, a freeze), lacks what was asked for, or its database cannot be used."""
+
+
+def is_interruption(error: BaseException) -> bool:
+    """Whether this is Ctrl-C: itself, as the cause of what DuckDB raises for it, or as we tell it."""
+    told = isinstance(error, DoorstepError) and error.code == "interrupted"
+    return told or isinstance(error, KeyboardInterrupt) or isinstance(error.__cause__, KeyboardInterrupt)
+
+
+@contextmanager
+def interruptible(message: str) -> Iterator[None]:
+    """Ctrl-C inside ends in RunError ``interrupted`` with this message, which says what was kept."""
+    try:
+        yield
+    except BaseException as error:
+        if is_interruption(error):
+            raise RunError("interrupted", message) from None
+        raise
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from statsmodels.duration.survfunc import CumIncidenceRight, SurvfuncRight
 from statsmodels.stats.proportion import proportion_confint
@@ -64,6 +64,7 @@ def test_open_attempts_are_censored_and_lost_ones_are_not() -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(_TOLD)
+@example([(0, 1), (0, 1), (0, 1), (1, 1), (1, 1), (2, 1), (2, 1)])  # all complete, and 2/7 + 2/7 + 3/7 is not 1
 def test_where_nothing_is_open_the_curve_ends_at_the_plain_rate(told: list[tuple[int, int]]) -> None:
     """With Wilson's interval of it; it never falls, and its variance is that of a share."""
     closed = [(time, fate or 2) for time, fate in told]

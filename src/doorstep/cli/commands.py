@@ -21,7 +21,7 @@ from doorstep.cli.files import AsCsv, Html, command, refuse_unwritable, write_pa
 from doorstep.cli.interruption import INTERRUPTED, MESSAGE, at_once
 from doorstep.cli.options import AsJson, Map, SourceTimezone, columns_of
 from doorstep.cli.published import DATA, Data, definition, journey_definition, located
-from doorstep.errors import DefinitionError, DoorstepError, Issue, RunError
+from doorstep.errors import DefinitionError, DoorstepError, Issue, RunError, is_interruption
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -423,6 +423,9 @@ def main() -> None:
         _fail("usage", getattr(error, "format_message", error.__str__)(), error)
         code = 2
     except Exception as error:
+        if is_interruption(error):
+            _fail("interrupted", MESSAGE, error)
+            sys.exit(INTERRUPTED)
         if os.environ.get("DOORSTEP_DEBUG"):
             traceback.print_exc()
         what = f"{type(error).__name__}: {str(error)[:200]}"

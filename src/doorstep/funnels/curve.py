@@ -28,6 +28,8 @@ MOST_EDGES: Final = 20_000
 
 CONFIDENCE: Final = 0.95
 MOST_POINTS: Final = 60
+_ROUNDING: Final = 1e-13
+"""A variance below this is what rounding leaves of none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,8 @@ def interval(share: float, variance: float, number: float) -> tuple[float, float
     ``number`` where it is 0 or 1): the interval of the plain rate where nothing is open.
     """
     z = float(norm.ppf(0.5 + CONFIDENCE / 2))
-    known = share * (1 - share) / variance if variance > 0 and 0 < share < 1 else max(number, 1.0)
+    number = max(number, 1.0)
+    known = min(share * (1 - share) / variance, number) if variance > _ROUNDING else number
     middle = (share + z * z / (2 * known)) / (1 + z * z / known)
     half = z * math.sqrt(share * (1 - share) / known + z * z / (4 * known * known)) / (1 + z * z / known)
     return max(0.0, middle - half), min(1.0, middle + half)

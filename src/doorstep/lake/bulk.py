@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 import duckdb
 import pyarrow as pa
 
-from doorstep.errors import SourceError
+from doorstep.errors import SourceError, interruptible
 from doorstep.lake.attach import CONFIG, attach, load, storing
 from doorstep.lake.importing import Imported, import_rows
 from doorstep.lake.incoming import Incoming, of_files, of_table
@@ -24,8 +25,12 @@ from doorstep.rows.files import Files, resolve
 from doorstep.rows.shape import fresh_name
 from doorstep.rows.typed import ArrowStream
 
-MEMORY = "2GB"
+MEMORY: Final = "2GB"
 """What DuckDB may hold of an import; more goes to disk."""
+_STOPPED: Final = (
+    "the import was stopped. Files that were done are in the lake, the one under way is not: start it again, and what "
+    "is there is not added twice."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,12 @@ def import_all(place: Place, request: Request, *, received_at: int, rejects: Pat
         def tell(what: str, done: float | None, number: int = number) -> None:
             told(what, (number + (done or 0.0)) / len(parts))
 
-        with _connection(place) as connection, _opened(connection, part, request) as incoming, storing(place):
+        with (
+            interruptible(_STOPPED),
+            _connection(place) as connection,
+            _opened(connection, part, request) as incoming,
+            storing(place),
+        ):
             came = import_rows(connection, place, incoming, received_at=received_at, rejects=unfinished, told=tell)
         total = _sum(total, came)
     if not total.rejected:

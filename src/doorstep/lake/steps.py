@@ -10,8 +10,6 @@ from typing import Final
 
 import duckdb
 
-from doorstep.errors import RunError
-
 Told = Callable[[str, float | None], None]
 """Told what is going on and how much of it is done (0 to 1; None: unknown)."""
 LOOK: Final = 0.2
@@ -28,9 +26,7 @@ class Steps:
     began: float = field(default_factory=time.monotonic)
 
     def run(self, statement: str, what: str, first: float, last: float) -> None:
-        """Runs a statement that takes the part from ``first`` to ``last`` (shares of the whole). RunError
-        ``interrupted``.
-        """
+        """Runs a statement that takes the part from ``first`` to ``last`` (shares of the whole)."""
         failure: list[BaseException] = []
 
         def work() -> None:
@@ -50,11 +46,7 @@ class Steps:
         except KeyboardInterrupt:
             self.connection.interrupt()
             thread.join()
-            raise RunError(
-                "interrupted",
-                "the import was stopped. Files that were done are in the lake, the one under way is not: start it "
-                "again, and what is there is not added twice.",
-            ) from None
+            raise
         if failure:
             raise failure[0]
 
