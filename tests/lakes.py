@@ -6,7 +6,7 @@ from typing import Any
 
 import doorstep
 from doorstep.ingest.records import Arrival, Event
-from doorstep.lake.attach import attached
+from doorstep.lake.attach import again, attached
 
 START = 1_767_225_600_000_000
 HOUR = 3_600_000_000
@@ -33,4 +33,4 @@ def counts(source: object, definition: dict[str, Any] | None = None, **options: 
 def rows_of(lake: doorstep.Lake, columns: str, table: str = "events") -> list[tuple[Any, ...]]:
     """These columns of a table, in order."""
     with attached(lake.place) as connection:
-        return connection.execute(f"SELECT {columns} FROM lake.{table} ORDER BY ALL").fetchall()
+        return again(lambda: connection.execute(f"SELECT {columns} FROM lake.{table} ORDER BY ALL").fetchall())

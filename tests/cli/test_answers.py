@@ -15,7 +15,8 @@ import pytest
 from rich.console import Console, Group
 
 import doorstep
-from cli.test_cli import _doorstep, _json
+from cli.test_cli import _json
+from commands import typed
 from doorstep.cli.answers import Answer, screens
 from doorstep.cli.people import _Chosen, _first, _screen
 from doorstep.cli.report import report
@@ -58,7 +59,7 @@ def test_everything_that_was_asked_for_is_in_one_document(place: Path) -> None:
         "DE={country: DE}",
     )
     more = ("--trend", "month", "--times", "--branches", "--compare-previous", "--since", "2026-02-01")
-    found = _json(_doorstep(place, *RUN, *asked, *more, "--json"))
+    found = _json(typed(place, *RUN, *asked, *more, "--json"))
     assert [one["property"] for one in found["breakdown"]] == ["platform@last"] * len(found["breakdown"])
     assert found["breakdown"][-1]["other"] is True
     assert [one["name"] for one in found["segments"]] == ["Paid", "DE"]
@@ -67,13 +68,13 @@ def test_everything_that_was_asked_for_is_in_one_document(place: Path) -> None:
     assert [one["branch"] for one in found["branches"]] == ["by mail", "project_created"]
     assert [one["step"] for one in found["optional_steps"]] == ["page"]
     assert found["previous"]["entered"] > 0
-    plain = _json(_doorstep(place, *RUN, "--json"))
+    plain = _json(typed(place, *RUN, "--json"))
     assert not {"segments", "trend", "times", "branches", "optional_steps", "previous"} & set(plain)
 
 
 def test_csv_has_a_line_for_each_step_of_each_group(place: Path) -> None:
     """Everyone, values, segments and periods in one table, nothing where a ratio is undefined."""
-    ran = _doorstep(place, *RUN, "--breakdown", "platform", "--segment", "No={plan: none}", "--trend", "month", "--csv")
+    ran = typed(place, *RUN, "--breakdown", "platform", "--segment", "No={plan: none}", "--trend", "month", "--csv")
     lines = list(csv.DictReader(io.StringIO(ran.stdout)))
     kinds = [line["group"] for line in lines[::4]]
     assert kinds[:5] == ["everyone", "value", "value", "value", "segment"]
@@ -85,10 +86,10 @@ def test_csv_has_a_line_for_each_step_of_each_group(place: Path) -> None:
 def test_a_list_is_shown_written_saved_and_used_again(place: Path) -> None:
     """The same people in each file, and as a segment of the next run."""
     chosen = ("--step", "in", "--dropped", "--breakdown", "platform", "--where", "web")
-    found = _json(_doorstep(place, *PEOPLE, *chosen, "--limit", "3", "--json"))
+    found = _json(typed(place, *PEOPLE, *chosen, "--limit", "3", "--json"))
     assert (found["outcome"], found["step"], len(found["people"])) == ("dropped", "in", 3)
     for ending in ("parquet", "csv", "arrow"):
-        ran = _doorstep(place, *PEOPLE, *chosen, "--out", f"lost.{ending}")
+        ran = typed(place, *PEOPLE, *chosen, "--out", f"lost.{ending}")
         assert f"{found['count']:,} attempts written" in ran.stderr
     tables = [
         pyarrow.parquet.read_table(place / "lost.parquet"),
@@ -97,15 +98,15 @@ def test_a_list_is_shown_written_saved_and_used_again(place: Path) -> None:
     ]
     assert len({tuple(one.column("unit").to_pylist()) for one in tables}) == 1
     assert tables[0].num_rows == found["count"]
-    ran = _doorstep(place, *PEOPLE, *chosen, "--save", "lost", "--by", "ada", "--data", "reg")
+    ran = typed(place, *PEOPLE, *chosen, "--save", "lost", "--by", "ada", "--data", "reg")
     assert "saved as lost@1" in ran.stderr
-    (kept,) = _json(_doorstep(place, "segments", "list", "--data", "reg", "--json"))["segments"]
+    (kept,) = _json(typed(place, "segments", "list", "--data", "reg", "--json"))["segments"]
     assert (kept["units"], kept["chosen"]["value"], kept["saved_by"]) == (found["count"], "web", "ada")
-    again = _json(_doorstep(place, *RUN, "--segment", "Lost=saved:lost@1", "--data", "reg", "--json"))
+    again = _json(typed(place, *RUN, "--segment", "Lost=saved:lost@1", "--data", "reg", "--json"))
     assert again["segments"][0]["entered"] == found["count"]
     assert again["segments"][0]["completed"] == 0
-    assert _json(_doorstep(place, "segments", "show", "lost", "--data", "reg", "--limit", "2", "--json"))["list"]
-    assert _json(_doorstep(place, "segments", "delete", "lost", "--data", "reg", "--json")) == {"deleted": 1}
+    assert _json(typed(place, "segments", "show", "lost", "--data", "reg", "--limit", "2", "--json"))["list"]
+    assert _json(typed(place, "segments", "delete", "lost", "--data", "reg", "--json")) == {"deleted": 1}
 
 
 @pytest.mark.parametrize(
@@ -128,7 +129,7 @@ def test_a_list_is_shown_written_saved_and_used_again(place: Path) -> None:
 )
 def test_what_cannot_be_done_is_one_paragraph(code: str, arguments: tuple[str, ...], place: Path) -> None:
     """With a stable code and exit code 2."""
-    ran = _doorstep(place, *arguments, "--json")
+    ran = typed(place, *arguments, "--json")
     assert ran.returncode == 2
     assert json.loads(ran.stdout)["error"]["code"] == code
 

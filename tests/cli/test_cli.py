@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from commands import Ran, typed
 from doorstep.cli.arguments import spread
 
 FUNNEL = """
@@ -47,14 +48,7 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _doorstep(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [str(Path(sys.executable).parent / "doorstep"), *arguments]
-    ran = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
-    assert "Traceback" not in ran.stderr
-    return ran
-
-
-def _json(ran: subprocess.CompletedProcess[str]) -> Any:
+def _json(ran: Ran) -> Any:
     return json.loads(ran.stdout)
 
 
@@ -63,7 +57,7 @@ RUN = ("run", "funnel.yaml", "--events", "events.csv")
 
 def test_run_prints_a_report_without_colour_when_piped(place: Path) -> None:
     """Counts, rates, what was rejected and why; no escape codes."""
-    ran = _doorstep(place, *RUN)
+    ran = typed(place, *RUN)
     assert ran.returncode == 0
     assert "\x1b" not in ran.stdout
     for told in ("signup", "100.0 %", "50.0 %", "1 unreadable time", "1 no unit", "median"):
@@ -72,7 +66,7 @@ def test_run_prints_a_report_without_colour_when_piped(place: Path) -> None:
 
 def test_run_json_is_one_document_with_the_contract_s_keys(place: Path) -> None:
     """The keys of the contract are there, and the counts are right."""
-    ran = _doorstep(place, *RUN, "--json")
+    ran = typed(place, *RUN, "--json")
     found = _json(ran)
     assert {
         "funnel",
@@ -97,7 +91,7 @@ def test_run_json_is_one_document_with_the_contract_s_keys(place: Path) -> None:
 
 def test_attempts_are_written_with_the_contract_s_columns(place: Path) -> None:
     """unit, attempt, entered_at, entry_step, status, reached, counted, dropped, then the steps' times."""
-    ran = _doorstep(place, *RUN, "--attempts", "out.parquet", "--json")
+    ran = typed(place, *RUN, "--attempts", "out.parquet", "--json")
     assert _json(ran)["entered"] == 2
     table = pq.read_table(place / "out.parquet")
     assert table.column_names == [
@@ -109,24 +103,24 @@ def test_attempts_are_written_with_the_contract_s_columns(place: Path) -> None:
 
 def test_explain_names_the_rule_that_refused_a_row(place: Path) -> None:
     """The late row, how late it was, and the window."""
-    ran = _doorstep(place, "explain", "funnel.yaml", "--events", "events.csv", "--unit", "u1")
+    ran = typed(place, "explain", "funnel.yaml", "--events", "events.csv", "--unit", "u1")
     assert "verify at 2026-03-09T02:00:00Z was not taken: it came 8d 2h after signup; the window is 7d" in ran.stdout
-    story = _json(_doorstep(place, "explain", "funnel.yaml", "--events", "events.csv", "--unit", "u1", "--json"))
+    story = _json(typed(place, "explain", "funnel.yaml", "--events", "events.csv", "--unit", "u1", "--json"))
     assert story["attempts"][0]["status"] == "expired"
 
 
 def test_check_lists_declared_and_defaulted_rules(place: Path) -> None:
     """A valid definition: exit 0, and every rule with its state."""
-    found = _json(_doorstep(place, "check", "funnel.yaml", "--json"))
+    found = _json(typed(place, "check", "funnel.yaml", "--json"))
     assert found["ok"] is True
     assert {rule["state"] for rule in found["rules"]} == {"declared", "defaulted"}
 
 
 def test_test_passes_and_fails_with_its_exit_code(place: Path) -> None:
     """0 when every example passes, 1 when one does not."""
-    assert _doorstep(place, "test", "funnel.yaml").returncode == 0
+    assert typed(place, "test", "funnel.yaml").returncode == 0
     (place / "funnel.yaml").write_text(FUNNEL.replace("reached: 2", "reached: 3"), "utf-8")
-    ran = _doorstep(place, "test", "funnel.yaml", "--json")
+    ran = typed(place, "test", "funnel.yaml", "--json")
     assert ran.returncode == 1
     assert _json(ran)["ok"] is False
 
@@ -157,20 +151,20 @@ def test_bad_input_is_one_paragraph_and_exit_code_2(place: Path, what: str) -> N
     """What is wrong and the mend, on standard error; nothing on standard output."""
     name, text, told = WRONG[what]
     (place / name).write_text(text, "utf-8")
-    ran = _doorstep(place, *RUN)
+    ran = typed(place, *RUN)
     assert (ran.returncode, ran.stdout) == (2, "")
     assert told.lower() in ran.stderr.lower()
-    assert "error" in _json(_doorstep(place, *RUN, "--json"))
+    assert "error" in _json(typed(place, *RUN, "--json"))
 
 
 def test_invalid_utf8_and_missing_files_are_told(place: Path) -> None:
     """Neither shows a traceback; a missing file offers the nearest name."""
     (place / "funnel.yaml").write_bytes(b"funnel: \xff\xfe")
-    assert _doorstep(place, *RUN).returncode == 2
-    ran = _doorstep(place, "run", "funel.yaml", "--events", "events.csv")
+    assert typed(place, *RUN).returncode == 2
+    ran = typed(place, "run", "funel.yaml", "--events", "events.csv")
     assert ran.returncode == 2
     assert "funnel.yaml" in ran.stderr
-    ran = _doorstep(place, "run", "funnel.yaml")
+    ran = typed(place, "run", "funnel.yaml")
     assert ran.returncode == 2
     assert "--events" in ran.stderr
 
@@ -179,7 +173,7 @@ def test_a_million_character_property_is_just_a_property(place: Path) -> None:
     """It neither fails nor is lost."""
     row = {"user_id": "u1", "event": "signup", "time": "2026-03-01T00:00:00Z", "note": "x" * 1_000_000}
     (place / "events.jsonl").write_text(json.dumps(row) + "\n", "utf-8")
-    found = _json(_doorstep(place, "run", "funnel.yaml", "--events", "events.jsonl", "--json"))
+    found = _json(typed(place, "run", "funnel.yaml", "--events", "events.jsonl", "--json"))
     assert found["entered"] == 1
 
 
@@ -244,26 +238,26 @@ def test_a_glob_that_the_shell_wrote_out_is_read_whole(place: Path) -> None:
         ("run", "--json", "--events", "events.csv", "more.csv", "--", "funnel.yaml"),
         ("run", "--json", "--events", "events.csv", "more.csv", "funnel.yaml"),
     ):
-        assert _json(_doorstep(place, *arguments))["entered"] == 3
+        assert _json(typed(place, *arguments))["entered"] == 3
 
 
 def test_findings_have_their_places(place: Path) -> None:
     """Of the definition itself and of the data: file, line and column."""
     text = FUNNEL.replace("event: verify, window: 7d", "event: verfy").replace("staff: true", "staff: 'yes'")
     (place / "funnel.yaml").write_text(text, "utf-8")
-    found = _json(_doorstep(place, "check", "funnel.yaml", "--events", "events.csv", "--json"))
+    found = _json(typed(place, "check", "funnel.yaml", "--events", "events.csv", "--json"))
     places = {one["code"]: (one["position"]["file"], one["position"]["line"]) for one in found["issues"]}
     assert places["no-window"] == ("funnel.yaml", 8)
     assert places["unknown-event"] == ("funnel.yaml", 8)
     assert places["impossible-literal"] == ("funnel.yaml", 4)
     assert all(one["position"] is not None for one in found["issues"])
-    assert "funnel.yaml:8:" in _doorstep(place, "check", "funnel.yaml").stdout
+    assert "funnel.yaml:8:" in typed(place, "check", "funnel.yaml").stdout
 
 
 def test_an_example_that_expects_nothing_is_an_error(place: Path) -> None:
     """It would always pass."""
     (place / "funnel.yaml").write_text(FUNNEL.replace("{reached: 2}", "{}"), "utf-8")
-    ran = _doorstep(place, "test", "funnel.yaml")
+    ran = typed(place, "test", "funnel.yaml")
     assert ran.returncode == 2
     assert "expects-nothing" in ran.stderr
 
@@ -272,7 +266,7 @@ def test_a_breakdown_by_nothing_is_noted(place: Path) -> None:
     """That all entries stand in one line without a value is said, in case it was not meant."""
     lines = EVENTS.splitlines()
     (place / "events.csv").write_text("\n".join([f"{lines[0]},plan", *(f"{one}," for one in lines[1:])]), "utf-8")
-    found = _json(_doorstep(place, *RUN, "--breakdown", "plan", "--json"))
+    found = _json(typed(place, *RUN, "--breakdown", "plan", "--json"))
     assert "no entry has a value of plan." in found["data"]["notes"]
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-DOORSTEP = str(Path(sys.executable).parent / "doorstep")
+from commands import typed
+
 JOURNEY = """journey: lifecycle
 count_by: account_id
 movement: {backward: true}
@@ -35,9 +34,8 @@ def place(tmp_path: Path) -> Path:
 
 
 def _run(place: Path, *words: str, code: int = 0) -> Any:
-    ran = subprocess.run([DOORSTEP, *words], cwd=place, capture_output=True, text=True, check=False)
+    ran = typed(place, *words)
     assert ran.returncode == code, ran.stdout + ran.stderr
-    assert "Traceback" not in ran.stderr
     return json.loads(ran.stdout) if "--json" in words else ran.stdout + ran.stderr
 
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from doorstep.cli import main
+from commands import Ran, typed
 from postgres import serving
 
 FUNNEL = """
@@ -29,19 +25,6 @@ u1,verify,2026-03-06T00:00:00Z
 """
 
 
-@dataclass
-class Ran:
-    """What a command printed, and its exit code."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory with a definition and its events, and nothing published."""
@@ -54,24 +37,19 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 class Doorstep:
-    """The command line, in this process."""
+    """The command line, in a directory with a definition."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self.monkeypatch, self.capsys = monkeypatch, capsys
+    def __init__(self, place: Path) -> None:
+        self.place = place
 
-    def __call__(self, *arguments: str) -> Ran:
-        self.monkeypatch.setattr(sys, "argv", ["doorstep", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        told = self.capsys.readouterr()
-        assert "Traceback" not in told.err
-        return Ran(int(ended.value.code or 0), told.out, told.err)
+    def __call__(self, *words: str) -> Ran:
+        return typed(self.place, *words)
 
 
 @pytest.fixture
-def doorstep(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Doorstep:
-    """The command line, in a directory with a definition."""
-    return Doorstep(monkeypatch, capsys)
+def doorstep(place: Path) -> Doorstep:
+    """What types commands there."""
+    return Doorstep(place)
 
 
 @pytest.fixture
@@ -86,20 +64,20 @@ def two(doorstep: Doorstep, place: Path) -> Doorstep:
 def test_publish_tells_what_became_of_each_file(doorstep: Doorstep, place: Path) -> None:
     """0 when all is well, 1 for a refusal, 2 for what is no definition; JSON says the same."""
     first = doorstep("publish", "signup.yaml", "--json")
-    assert first.code == 0
+    assert first.returncode == 0
     assert first.json["ok"] is True
     assert [(one["result"], one["name"], one["version"]) for one in first.json["definitions"]] == [
         ("published", "signup", 1)
     ]
-    assert doorstep("publish", "signup.yaml").out.split()[:2] == ["unchanged", "signup@1"]
+    assert doorstep("publish", "signup.yaml").stdout.split()[:2] == ["unchanged", "signup@1"]
     (place / "signup.yaml").write_text(FUNNEL.replace("reached: 2", "reached: 1"), "utf-8")
     refused = doorstep("publish", ".")
-    assert refused.code == 1
-    assert "examples-failed" in refused.out
-    assert "fine: expected 1 steps reached, got 2" in refused.out
+    assert refused.returncode == 1
+    assert "examples-failed" in refused.stdout
+    assert "fine: expected 1 steps reached, got 2" in refused.stdout
     (place / "wrong.yaml").write_text(FUNNEL.replace("count_by", "count_bye"), "utf-8")
     invalid = doorstep("publish", ".", "--json")
-    assert invalid.code == 2
+    assert invalid.returncode == 2
     assert [one["result"] for one in invalid.json["definitions"]] == ["refused", "invalid"]
     assert invalid.json["definitions"][1]["issues"][0]["position"]["line"] == 3
 
@@ -111,30 +89,30 @@ def test_versions_show_and_diff_tell_what_is_published(two: Doorstep, place: Pat
         (1, True, "ada"),
         (2, True, "ada"),
     ]
-    assert "a week was too long" in two("versions").out
-    assert two("show", "signup@1").out == FUNNEL
-    assert two("show", "signup").out == FUNNEL.replace("7d", "3d")
+    assert "a week was too long" in two("versions").stdout
+    assert two("show", "signup@1").stdout == FUNNEL
+    assert two("show", "signup").stdout == FUNNEL.replace("7d", "3d")
     assert two("show", "signup@1", "--json").json["canonical"]["steps"][1]["window"] == {"prev": 604_800_000_000}
-    assert two("diff", "signup@1", "signup@2").out.strip() == "counts  step 2: window 7d -> 3d"
+    assert two("diff", "signup@1", "signup@2").stdout.strip() == "counts  step 2: window 7d -> 3d"
     (place / "signup.yaml").write_text(FUNNEL.replace("funnel: signup", "funnel: signup\ntitle: Sign up"), "utf-8")
     found = two("diff", "signup@1", "signup.yaml", "--json").json
     assert (found["same"], found["moves_counts"]) == (False, False)
     assert found["changes"] == [{"clause": "title", "message": 'title none -> "Sign up"', "moves_count": False}]
-    assert "no difference" in two("diff", "signup", "signup@2").out
+    assert "no difference" in two("diff", "signup", "signup@2").stdout
 
 
 def test_a_freeze_refuses_until_it_is_released(two: Doorstep, place: Path) -> None:
     """Exit code 1, and who and why."""
-    assert two("freeze", "signup", "--why", "experiment 12", "--by", "eve").code == 0
+    assert two("freeze", "signup", "--why", "experiment 12", "--by", "eve").returncode == 0
     (place / "signup.yaml").write_text(FUNNEL, "utf-8")
     for refused in (two("publish", "signup.yaml"), two("revert", "signup@1"), two("freeze", "signup", "--why", "x")):
-        assert refused.code == 1
-        assert "signup@2 was frozen by eve: experiment 12" in refused.out + refused.err
-    assert "frozen by eve: experiment 12" in two("versions", "signup").out
+        assert refused.returncode == 1
+        assert "signup@2 was frozen by eve: experiment 12" in refused.stdout + refused.stderr
+    assert "frozen by eve: experiment 12" in two("versions", "signup").stdout
     assert two("release", "signup", "--why", "over", "--by", "bob", "--json").json["released_by"] == "bob"
-    assert two("release", "signup", "--why", "over").code == 1
+    assert two("release", "signup", "--why", "over").returncode == 1
     reverted = two("revert", "signup@1", "--by", "bob", "--json")
-    assert (reverted.code, reverted.json["version"], reverted.json["reverts"]) == (0, 3, 1)
+    assert (reverted.returncode, reverted.json["version"], reverted.json["reverts"]) == (0, 3, 1)
 
 
 def test_a_published_version_stands_wherever_a_file_may(two: Doorstep) -> None:
@@ -144,8 +122,8 @@ def test_a_published_version_stands_wherever_a_file_may(two: Doorstep) -> None:
     assert counts == [[1, 1], [1, 0]]
     assert two("explain", "signup@2", "--unit", "u1", *run).json["attempts"][0]["status"] == "expired"
     assert two("check", "signup@latest", "--json").json["ok"] is True
-    assert two("test", "signup@1").code == 0
-    assert "at most 3 days" in two("describe", "signup@2").out
+    assert two("test", "signup@1").returncode == 0
+    assert "at most 3 days" in two("describe", "signup@2").stdout
 
 
 def test_what_is_not_there_is_told_with_what_is(two: Doorstep) -> None:
@@ -160,22 +138,22 @@ def test_what_is_not_there_is_told_with_what_is(two: Doorstep) -> None:
         ("publish", "elsewhere"): "There is no file elsewhere",
     }.items():
         ran = two(*arguments)
-        assert ran.code == 2, arguments
-        assert told in ran.out + ran.err
+        assert ran.returncode == 2, arguments
+        assert told in ran.stdout + ran.stderr
     assert two("show", "signup@9", "--json").json["error"]["code"] == "no-such-version"
 
 
 def test_keys_create_prints_the_key_and_nothing_else(doorstep: Doorstep, place: Path) -> None:
     """Once; lists do not show it; a revoked one is marked."""
     made = doorstep("keys", "create", "--data", "elsewhere", "--name", "web")
-    key = made.out.strip()
-    assert (made.code, made.err, made.out) == (0, "", f"{key}\n")
+    key = made.stdout.strip()
+    assert (made.returncode, made.stderr, made.stdout) == (0, "", f"{key}\n")
     assert key.startswith("dsk_")
     listed = doorstep("keys", "list", "--data", "elsewhere")
-    assert "web" in listed.out
-    assert key not in listed.out
-    assert doorstep("keys", "create", "--name", "web", "--data", "elsewhere").code == 2
-    assert doorstep("keys", "revoke", "web", "--data", "elsewhere").code == 0
+    assert "web" in listed.stdout
+    assert key not in listed.stdout
+    assert doorstep("keys", "create", "--name", "web", "--data", "elsewhere").returncode == 2
+    assert doorstep("keys", "revoke", "web", "--data", "elsewhere").returncode == 0
     found = doorstep("keys", "list", "--data", "elsewhere", "--json").json["keys"]
     assert found[0]["revoked_at"] is not None
     assert doorstep("keys", "create", "--name", "web", "--data", "elsewhere", "--json").json["key"] != key
@@ -190,7 +168,7 @@ def test_the_environment_says_where(doorstep: Doorstep, place: Path, monkeypatch
         monkeypatch.setenv("DOORSTEP_DATABASE", server.database())
         assert doorstep("versions", "--json").json == {"versions": []}
         assert doorstep("publish", "signup.yaml", "--json").json["definitions"][0]["version"] == 1
-        assert doorstep("show", "signup@1").out == FUNNEL
+        assert doorstep("show", "signup@1").stdout == FUNNEL
 
 
 def test_drift_without_files_looks_at_what_is_published(doorstep: Doorstep) -> None:
@@ -201,5 +179,5 @@ def test_drift_without_files_looks_at_what_is_published(doorstep: Doorstep) -> N
     assert doorstep("drift", *events).json["error"]["code"] == "nothing-published"
     doorstep("publish", "signup.yaml", "--by", "ada")
     told = doorstep("drift", *events)
-    assert (told.code, [one["code"] for one in told.json["findings"]]) == (1, ["little-history"])
+    assert (told.returncode, [one["code"] for one in told.json["findings"]]) == (1, ["little-history"])
     assert doorstep("drift", "signup@1", *events).json == told.json

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow.csv
@@ -14,6 +12,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 import doorstep
+from commands import typed
 from doorstep.cli import compare, experiment, sensitivity, why
 from doorstep.demo import write
 
@@ -65,11 +64,6 @@ def test_every_screen_fits_its_width(drawn: list[RenderableType], width: int) ->
         assert max(map(len, text.splitlines())) <= width
 
 
-def _doorstep(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [str(Path(sys.executable).parent / "doorstep"), *words]
-    return subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
-
-
 @pytest.mark.parametrize(
     ("words", "key"),
     [
@@ -84,7 +78,7 @@ def _doorstep(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
 )
 def test_json_is_one_document(place: Path, words: tuple[str, ...], key: str) -> None:
     """With the figures of the screen."""
-    ran = _doorstep(place, *words, "--events", "events.parquet", "--json")
+    ran = typed(place, *words, "--events", "events.parquet", "--json")
     assert ran.returncode == 0, ran.stderr
     assert isinstance(json.loads(ran.stdout)[key], list)
 
@@ -92,7 +86,7 @@ def test_json_is_one_document(place: Path, words: tuple[str, ...], key: str) -> 
 def test_flips_are_written_to_a_file(place: Path) -> None:
     """As Parquet and as CSV, the same rows."""
     for ending in ("parquet", "csv"):
-        ran = _doorstep(
+        ran = typed(
             place, "compare", "before.yaml", "after.yaml", "--events", "events.parquet", "--flips", f"f.{ending}"
         )
         assert ran.returncode == 0, ran.stderr
@@ -113,7 +107,7 @@ def test_flips_are_written_to_a_file(place: Path) -> None:
 )
 def test_what_cannot_be_is_one_paragraph(place: Path, words: tuple[str, ...], code: str) -> None:
     """And exit code 2."""
-    ran = _doorstep(place, *words, "--events", "events.parquet")
+    ran = typed(place, *words, "--events", "events.parquet")
     assert ran.returncode == 2
     assert ran.stderr.startswith(f"error {code}: ")
     assert "Traceback" not in ran.stderr

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.test_cli import _doorstep
+from commands import typed
 from doorstep.demo import write
 from pages.samples import SETTLED, SIGNUP, SUBSCRIBED
 
@@ -40,7 +40,7 @@ def test_a_report_is_written_beside_the_answer(place: Path, name: str) -> None:
     """The file is whole and names its command; the answer still comes, here as one CSV table: as many cells in every
     line as in the head.
     """
-    ran = _doorstep(place, *COMMANDS[name], "--html", f"{name}.html", "--csv")
+    ran = typed(place, *COMMANDS[name], "--html", f"{name}.html", "--csv")
     assert ran.returncode == 0, ran.stderr
     assert f"report written to {name}.html" in ran.stderr
     text = (place / f"{name}.html").read_text("utf-8")
@@ -56,13 +56,13 @@ def test_a_report_is_written_beside_the_answer(place: Path, name: str) -> None:
 
 def test_csv_and_json_have_the_same_figures(place: Path) -> None:
     """A cell is the number of the document, unrounded."""
-    found = json.loads(_doorstep(place, *COMMANDS["sensitivity"], "--json").stdout)
-    lines = list(csv.DictReader(io.StringIO(_doorstep(place, *COMMANDS["sensitivity"], "--csv").stdout)))
+    found = json.loads(typed(place, *COMMANDS["sensitivity"], "--json").stdout)
+    lines = list(csv.DictReader(io.StringIO(typed(place, *COMMANDS["sensitivity"], "--csv").stdout)))
     assert float(lines[0]["conversion"]) == found["conversion"]
     tried = [one for rule in found["rules"] for one in rule["alternatives"]]
     assert [float(line["conversion"]) for line in lines[1:]] == [one["conversion"] for one in tried]
-    tested = json.loads(_doorstep(place, *COMMANDS["experiment"], "--json").stdout)
-    lines = list(csv.DictReader(io.StringIO(_doorstep(place, *COMMANDS["experiment"], "--csv").stdout)))
+    tested = json.loads(typed(place, *COMMANDS["experiment"], "--json").stdout)
+    lines = list(csv.DictReader(io.StringIO(typed(place, *COMMANDS["experiment"], "--csv").stdout)))
     ends = {line["variant"]: line for line in lines if line["step"] == "completed"}
     assert {name: int(line["count"]) for name, line in ends.items()} == {
         one["name"]: one["completed"] for one in tested["variants"]
@@ -72,7 +72,7 @@ def test_csv_and_json_have_the_same_figures(place: Path) -> None:
 @pytest.mark.parametrize(("path", "code"), [("report.txt", "bad-html"), ("no/such/place.html", "cannot-write")])
 def test_a_report_that_cannot_be_written_is_told(place: Path, path: str, code: str) -> None:
     """A sentence and exit 2, whether the name or the place is wrong."""
-    ran = _doorstep(place, *COMMANDS["run"], "--html", path)
+    ran = typed(place, *COMMANDS["run"], "--html", path)
     assert ran.returncode == 2
     assert f"error {code}:" in ran.stderr
     assert "Traceback" not in ran.stderr

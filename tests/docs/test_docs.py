@@ -13,6 +13,7 @@ import doctest
 import os
 import re
 import runpy
+import shlex
 import shutil
 import subprocess
 import sys
@@ -24,6 +25,7 @@ import pytest
 import yaml
 
 import doorstep
+from commands import Ran, typed
 from doorstep.demo import write
 from said import hold
 from servers import FixedKeys, running
@@ -34,6 +36,7 @@ from walks import by_kernel
 ROOT = Path(__file__).parent.parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SAID = "http://127.0.0.1:8321"
+_FOR_A_SHELL = re.compile(r"[|&;<>$`*?~(\n]")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -63,13 +66,19 @@ def _commands(block: str) -> Iterator[tuple[str, str]]:
         yield command, shown
 
 
-def _run_console(block: str, place: Path) -> None:
+def _run_command(command: str, place: Path) -> Ran:
+    """By a shell, or in this process where there is nothing for a shell to do."""
+    if command.startswith("doorstep ") and not _FOR_A_SHELL.search(command):
+        return typed(place, *shlex.split(command, comments=True)[1:])
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    ran = subprocess.run(command, shell=True, cwd=place, env=environment, capture_output=True, text=True, check=False)
+    return Ran(ran.returncode, ran.stdout, ran.stderr)
+
+
+def _run_console(block: str, place: Path) -> None:
     for command, shown in _commands(block):
         expected = int(found[1]) if (found := re.search(r"# exit (\d+)", command)) else 0
-        ran = subprocess.run(
-            command, shell=True, cwd=place, env=environment, capture_output=True, text=True, check=False
-        )
+        ran = _run_command(command, place)
         assert ran.returncode == expected, f"{command}\n{ran.stdout}\n{ran.stderr}"
         assert "Traceback" not in ran.stderr
         if shown.strip():

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import random
-import subprocess
-import sys
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +11,7 @@ from typing import Any
 import pytest
 
 import doorstep
+from commands import typed
 from doorstep.definitions.reading import load
 from doorstep.errors import RunError
 from doorstep.frozen import freeze, map_of, rerun
@@ -338,12 +336,10 @@ def test_a_lake_without_events_has_a_map_too(lake: doorstep.Lake) -> None:
 def test_the_command_prints_one_json_document(lake: doorstep.Lake) -> None:
     """Of the map, of an id, and of an error, which has exit code 2."""
     of_segment(lake)
-    command = [str(Path(sys.executable).parent / "doorstep"), "identity"]
-    where = ["--lake", str(lake.place.directory), "--json"]
 
     def said(*words: str) -> tuple[int, Any]:
-        done = subprocess.run([*command, *words, *where], capture_output=True, text=True, check=False)
-        return done.returncode, json.loads(done.stdout)
+        done = typed(lake.place.directory, "identity", *words, "--lake", ".", "--json")
+        return done.returncode, done.json
 
     code, found = said()
     assert (code, found["aliases"], found["accounts"], found["refused"]) == (0, 1, 1, [])

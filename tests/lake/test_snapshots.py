@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -52,6 +53,30 @@ def test_an_expired_snapshot_says_so(lake: doorstep.Lake) -> None:
     assert raised.value.code == "snapshot-gone"
     with pytest.raises(doorstep.RunError, match=f"has no snapshot {first}"):
         lake.keep(first, "late")
+
+
+def test_a_table_that_the_catalog_tells_of_before_it_is_there_is_waited_for(lake: doorstep.Lake) -> None:
+    """As a reader sees it while another process writes its first small rows: it reads again, and nobody is told."""
+    _fill(lake, 0, 4)
+    _fill(lake, 4, 4, colour="red")  # a column more, so that there is a table of small rows
+    lake.close()
+    catalog = str(lake.place.directory / "catalog.sqlite")
+
+    def change(statement: str) -> None:
+        child = f"import sqlite3; c = sqlite3.connect({catalog!r}, timeout=10); c.execute({statement!r}); c.commit()"
+        subprocess.run([sys.executable, "-c", child], check=True)
+
+    change(
+        "INSERT INTO ducklake_inlined_data_tables SELECT table_id, 'ducklake_inlined_data_9_9', 99 FROM ducklake_table"
+        " WHERE table_name = 'columns'"
+    )
+    columns = "row_id BIGINT, begin_snapshot BIGINT, end_snapshot BIGINT, number BIGINT, name VARCHAR, kind VARCHAR"
+    later = threading.Timer(0.1, change, [f"CREATE TABLE ducklake_inlined_data_9_9({columns})"])
+    later.start()
+    with doorstep.open_lake(lake.place.directory) as reader:
+        assert reader.facts().tables["events"].rows == 12
+        assert counts(reader) == [8, 4]
+    later.join()
 
 
 def test_a_released_snapshot_ends(lake: doorstep.Lake) -> None:

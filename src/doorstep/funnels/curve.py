@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from statistics import NormalDist
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
 
 from doorstep.definitions.funnel import Funnel
 from doorstep.funnels.figures import SECOND, clocks_of, reached_of
@@ -113,7 +113,7 @@ def interval(share: float, variance: float, number: float) -> tuple[float, float
     """Wilson's interval for a share that is known as well as one of ``share (1 - share) / variance`` attempts (of
     ``number`` where it is 0 or 1): the interval of the plain rate where nothing is open.
     """
-    z = float(norm.ppf(0.5 + CONFIDENCE / 2))
+    z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
     number = max(number, 1.0)
     known = min(share * (1 - share) / variance, number) if variance > _ROUNDING else number
     middle = (share + z * z / (2 * known)) / (1 + z * z / known)

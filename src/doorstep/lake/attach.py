@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib.util
 import os
 import sqlite3
+import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import duckdb
 
@@ -19,7 +20,10 @@ from doorstep.rows import quoting
 
 BUSY_MS: Final = 10_000
 """How long to wait for another process that is writing the catalog."""
-
+_WAITS: Final = (0.01, 0.05, 0.2, 1.0)
+"""Seconds before each reading anew."""
+_UNSEEN: Final = ("Failed to read inlined data", "fetch from an unsuccessful query result")
+Found = TypeVar("Found")
 
 CONFIG: Final[dict[str, str | bool | int | float | list[str]]] = {"allow_unsigned_extensions": True}
 """Extensions are installed with us by pinned hashes, as DuckDB itself is; checking them again takes 0.3 s each time."""
@@ -103,6 +107,20 @@ def prepare(place: Place) -> None:
         catalog = sqlite3.connect(path)
         catalog.execute("PRAGMA journal_mode = WAL")
         catalog.close()
+
+
+def again(read: Callable[[], Found]) -> Found:
+    """Reads, and reads again where a writer has just made a new table for the small rows that the catalog holds itself:
+    DuckLake may know of such a table before it can see it.
+    """
+    for wait in _WAITS:
+        try:
+            return read()
+        except duckdb.Error as error:
+            if not any(said in str(error) for said in _UNSEEN):
+                raise
+        time.sleep(wait)
+    return read()
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from doorstep.lake import tables
-from doorstep.lake.attach import CONFIG, attach, attached, gone, storing
+from doorstep.lake.attach import CONFIG, again, attach, attached, gone, storing
 from doorstep.lake.index import DataFile, Index
 from doorstep.lake.place import Place
 from doorstep.lake.reading import CANONICAL, CatalogFacts, Known, from_catalog, known_at, speller
@@ -72,7 +72,7 @@ class Kept:
         if any(name.startswith(TRAIT) for name in needs.names):
             return None
         with self._mutex, storing(self._place):
-            found = self._at(snapshot)
+            found = again(partial(self._at, snapshot))
         if found is None:
             return None
         number, state = found

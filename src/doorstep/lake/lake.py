@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +19,7 @@ from doorstep.errors import RunError
 from doorstep.ingest.records import Arrival, Rejected
 from doorstep.ingest.sink import Accepted, Busy
 from doorstep.lake import stages, tables
-from doorstep.lake.attach import CONFIG, attach, attached, gone, prepare, storing
+from doorstep.lake.attach import CONFIG, again, attach, attached, gone, prepare, storing
 from doorstep.lake.bulk import Request, import_all, try_all
 from doorstep.lake.checking import Finding, LakeFacts, check, data_files, facts_of, repair
 from doorstep.lake.compacting import Compacted, compact
@@ -206,7 +207,7 @@ class Lake:
     def facts(self) -> LakeFacts:
         """Sizes, rows, files, snapshots, and what waits."""
         with attached(self.place) as connection:
-            return facts_of(connection, self.place, self.inbox)
+            return again(partial(facts_of, connection, self.place, self.inbox))
 
     def check(self) -> tuple[Finding, ...]:
         """Whether everything is there and agrees: files, rows, message ids, names, the inbox."""

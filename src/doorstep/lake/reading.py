@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from doorstep.lake import tables
-from doorstep.lake.attach import attach, attached, storing
+from doorstep.lake.attach import again, attach, attached, storing
 from doorstep.lake.maps import number_of
 from doorstep.lake.place import Place
 from doorstep.lake.traits import beside
@@ -90,14 +90,7 @@ def open_at(connection: duckdb.DuckDBPyConnection, place: Place, snapshot: int |
     thing is. RunError ``snapshot-gone``.
     """
     with storing(place):
-        if snapshot is None:
-            attach(connection, place)
-            latest = "SELECT max(snapshot_id) FROM __ducklake_metadata_lake.ducklake_snapshot"
-            (snapshot,) = connection.execute(latest).fetchone() or (0,)
-            connection.execute("DETACH lake")
-        attach(connection, place, snapshot)
-        facts = from_catalog(connection, snapshot) or _by_scan(connection)
-        names = known_at(connection, facts.any_rest)
+        snapshot, facts, names = again(partial(_attach_at, connection, place, snapshot))
         relation, traits = beside(connection, EVENTS, needs)
     time = TimeColumn("time", "us", "UTC", guarded=False)
     if facts.first is not None and facts.last is not None:
@@ -137,6 +130,21 @@ def open_at(connection: duckdb.DuckDBPyConnection, place: Place, snapshot: int |
         _codes=names.events,
         _spelt={name: speller(place, tables.IDENTITIES[name]) for name in codes},
     )
+
+
+def _attach_at(
+    connection: duckdb.DuckDBPyConnection, place: Place, snapshot: int | None
+) -> tuple[int, CatalogFacts, Known]:
+    """Attaches the lake at the snapshot, or at the latest: which one it is, and what is known there."""
+    connection.execute("DETACH DATABASE IF EXISTS lake")
+    if snapshot is None:
+        attach(connection, place)
+        latest = "SELECT max(snapshot_id) FROM __ducklake_metadata_lake.ducklake_snapshot"
+        (snapshot,) = connection.execute(latest).fetchone() or (0,)
+        connection.execute("DETACH lake")
+    attach(connection, place, snapshot)
+    facts = from_catalog(connection, snapshot) or _by_scan(connection)
+    return snapshot, facts, known_at(connection, facts.any_rest)
 
 
 @dataclass(frozen=True, slots=True)
