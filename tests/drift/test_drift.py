@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -143,6 +144,22 @@ def test_a_changed_type_is_found() -> None:
     assert codes["type-changed"].message.startswith(
         "`plan` of `signup` has changed its type: 100.0% of its values are now of type number, 0.0% were before."
     )
+
+
+def test_a_number_is_the_same_however_it_is_written(tmp_path: Path) -> None:
+    """A sender that writes 1.0 where it wrote 1 has changed nothing that a filter could see."""
+
+    def counted(row: Row, last: bool, rng: random.Random) -> Row:
+        return row | {"plan": "1.0" if last else "1"}
+
+    lines = [
+        f'{{"user_id": "{row["user_id"]}", "event": "{row["event"]}", "time": "{row["time"].isoformat()}",'
+        f' "properties": {{"plan": {row["plan"] or 0}, "staff": false}}}}'
+        for row in rows(counted).to_pylist()
+    ]
+    (tmp_path / "events.jsonl").write_text("\n".join(lines), "utf-8")
+    steps = [{"event": "signup", "filters": {"plan": 1}}, {"event": "verify", "window": "7d"}]
+    assert found(drift([FUNNEL | {"steps": steps}], tmp_path / "events.jsonl")) == []
 
 
 def test_an_earlier_outage_does_not_hide_a_new_one() -> None:

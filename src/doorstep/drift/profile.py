@@ -9,6 +9,7 @@ from typing import Final
 from doorstep.definitions.durations import MICROSECONDS
 from doorstep.engines.duckdb import Engine
 from doorstep.rows import EventRows, Value, quoting, reading
+from doorstep.rows.typed import as_text
 
 WEEK: Final = MICROSECONDS["w"]
 
@@ -109,7 +110,7 @@ def _property(engine: Engine, rows: EventRows, periods: Periods, event: str, nam
     if not places:
         return PropertyProfile({}, {}, None)
     kind = " ".join(f"WHEN {place.sql} IS NOT NULL THEN {_type(place)}" for place in places)
-    value = " ".join(f"WHEN {place.sql} IS NOT NULL THEN {_spelled(place)}" for place in places)
+    value = " ".join(f"WHEN {place.sql} IS NOT NULL THEN {as_text((place,))}" for place in places)
     relation = (
         f"(SELECT {_period(rows, periods)} AS period, CASE {kind} END AS kind, CASE {value} END AS value"
         f" FROM {rows.relation} WHERE {_within(rows, periods)} AND {rows.event} = {quoting.text(event)})"
@@ -146,7 +147,3 @@ def _type(place: Value) -> str:
         f"(CASE json_type({place.sql}) WHEN 'VARCHAR' THEN 'text' WHEN 'BOOLEAN' THEN 'boolean'"
         " WHEN 'OBJECT' THEN 'object' WHEN 'ARRAY' THEN 'list' ELSE 'number' END)"
     )
-
-
-def _spelled(place: Value) -> str:
-    return f"CAST({place.sql} AS VARCHAR)" if place.kind != "json" else f"({place.sql} ->> '$')"
