@@ -101,6 +101,28 @@ def _try(source: object, columns: dict[str, str], zone: str, as_json: bool) -> N
 
 
 @app.command()
+def create(
+    lake: Directory,
+    catalog: Annotated[
+        str | None, typer.Option(help="sqlite:PATH (default, in the directory) or postgres:DSN.", show_default=False)
+    ] = None,
+    files: Annotated[
+        str | None, typer.Option(help="Where Parquet files go: a directory, or s3://BUCKET/PATH.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a lake with a catalog or a place for its files of your own; without these, import and serve make one."""
+    from doorstep.lake import open_lake
+
+    with open_lake(lake, catalog=catalog, data=files) as opened:
+        place = opened.place
+    if as_json:
+        terminal.show_json({"lake": str(place.directory), "catalog": place.catalog, "files": place.data})
+    else:
+        terminal.show_text(f"lake     {place.directory}\ncatalog  {place.catalog}\nfiles    {place.data}")
+
+
+@app.command()
 def show(lake: Directory, as_json: AsJson = False) -> None:
     """Sizes, rows, files, snapshots, and what waits."""
     from doorstep.funnels.result import instant

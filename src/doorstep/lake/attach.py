@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 import duckdb
 
 from doorstep.errors import RunError, StoreError
+from doorstep.lake.objects import EXTENSIONS, is_remote, sign_in
 from doorstep.lake.place import Place
 from doorstep.rows import quoting
 
@@ -67,7 +68,10 @@ def _attach(connection: duckdb.DuckDBPyConnection, place: Place, snapshot: int |
     else:
         sqlite = ""
     load(connection, "sqlite_scanner" if kind == "sqlite" else "postgres_scanner", "ducklake")
-    data = place.data if "://" in place.data else str(place.directory / place.data)
+    data = place.data if is_remote(place.data) else str(place.directory / place.data)
+    if is_remote(place.data):
+        load(connection, *EXTENSIONS)
+        sign_in(connection, data)
     # The catalog remembers the whole path where it was made; a lake may be moved, or restored elsewhere.
     options = f"DATA_PATH {quoting.text(data.rstrip('/') + '/')}, OVERRIDE_DATA_PATH true, DATA_INLINING_ROW_LIMIT 0"
     options += sqlite
@@ -146,5 +150,11 @@ def storing(place: Place) -> Iterator[None]:
             raise StoreError(
                 "locked",
                 f"another process keeps the catalog of {place.directory} locked. Try again, or end that process.",
+            ) from None
+        if isinstance(error, duckdb.HTTPException) or (is_remote(place.data) and isinstance(error, duckdb.IOException)):
+            raise StoreError(
+                "no-storage",
+                f"the files of the lake in {place.directory} cannot be reached at {place.data}: {reason} Check the"
+                " bucket, the keys (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile) and AWS_ENDPOINT_URL.",
             ) from None
         raise StoreError("lake-failed", f"the lake in {place.directory} cannot be used: {reason}") from None

@@ -13,6 +13,7 @@ import numpy as np
 from doorstep.lake import imported, tables
 from doorstep.lake.inbox import Inbox
 from doorstep.lake.index import Index
+from doorstep.lake.objects import is_remote
 from doorstep.lake.place import Place
 from doorstep.lake.settling import settled_up_to
 from doorstep.rows import quoting
@@ -148,7 +149,7 @@ def _files(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[int, Finding
 
 
 def _wrong(connection: duckdb.DuckDBPyConnection, path: str, rows: int, size: int) -> str | None:
-    if "://" not in path:
+    if not is_remote(path):
         if not os.path.exists(path):
             return "is missing"
         if os.path.getsize(path) != size:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from doorstep.lake import tables
 from doorstep.lake.attach import CONFIG, again, attach, attached, gone, storing
 from doorstep.lake.index import DataFile, Index
+from doorstep.lake.objects import is_remote
 from doorstep.lake.place import Place
 from doorstep.lake.reading import CANONICAL, CatalogFacts, Known, from_catalog, known_at, speller
 from doorstep.lake.runs import FileRuns, Places
@@ -67,7 +68,7 @@ class Kept:
         RunError ``snapshot-gone``.
         """
         unit = needs.units[0] if len(needs.units) == 1 else ""
-        if needs.hold or unit not in tables.IDENTITIES or "://" in self._place.data:
+        if needs.hold or unit not in tables.IDENTITIES or is_remote(self._place.data):
             return None
         if any(name.startswith(TRAIT) for name in needs.names):
             return None

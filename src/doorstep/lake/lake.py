@@ -66,8 +66,8 @@ def open_lake(
 ) -> Lake:
     """The lake in ``directory``, made when absent (unless ``create`` is false: then StoreError ``no-lake``).
 
-    ``catalog``: ``sqlite:PATH`` (default, in the directory) or ``postgres:DSN``; ``data``: where Parquet files go, any
-    path that DuckDB can write. Both are settled when the lake is made.
+    ``catalog``: ``sqlite:PATH`` (default, in the directory) or ``postgres:DSN``; ``data``: where Parquet files go, a
+    directory or ``s3://BUCKET/PATH`` (see `objects`). Both are settled when the lake is made.
     """
     place = make(directory, catalog, data) if create else find(directory)
     lake = Lake(place)

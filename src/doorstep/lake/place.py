@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from doorstep.errors import StoreError
+from doorstep.lake.objects import SCHEME, is_remote
 
 FORMAT: Final = 1
 _SETTINGS: Final = "lake.json"
@@ -21,7 +22,7 @@ _SETTINGS: Final = "lake.json"
 @dataclass(frozen=True, slots=True)
 class Place:
     """``catalog``: what DuckLake attaches (``sqlite:PATH`` or ``postgres:DSN``); ``data``: where its Parquet files go,
-    any path that DuckDB can write.
+    a directory or ``s3://BUCKET/PATH``.
     """
 
     directory: Path
@@ -150,6 +151,15 @@ def find(directory: str | os.PathLike[str]) -> Place:
 def make(directory: str | os.PathLike[str], catalog: str | None, data: str | None) -> Place:
     """The lake in a directory, its settings written when absent. A relative catalog or data path lies in it."""
     root = Path(os.path.abspath(os.path.expanduser(os.fspath(directory))))
+    if data is not None and is_remote(data) and not data.startswith(SCHEME):
+        raise StoreError(
+            "bad-data-path",
+            f"a lake's data cannot be kept in {data}. Give a directory, or an address s3://BUCKET/PATH.",
+        )
+    if catalog is not None and not catalog.startswith(("sqlite:", "postgres:")):
+        raise StoreError(
+            "bad-catalog", f"{catalog} is no catalog. Give sqlite:PATH, or postgres:DSN (postgres:dbname=lake)."
+        )
     try:
         root.mkdir(parents=True, exist_ok=True)
         if not (root / _SETTINGS).exists():

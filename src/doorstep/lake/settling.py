@@ -13,6 +13,7 @@ import pyarrow as pa
 from doorstep.errors import StoreError
 from doorstep.lake.imported import Imported
 from doorstep.lake.inbox import Inbox
+from doorstep.lake.objects import is_remote
 from doorstep.lake.place import Place
 from doorstep.lake.unpacking import Incomplete, put
 
@@ -139,7 +140,7 @@ def _reason(error: Exception) -> str:
 
 def sync_files(connection: duckdb.DuckDBPyConnection, place: Place) -> None:
     """Makes the files of the last snapshot outlive a power failure, before what they were made of is dropped."""
-    if "://" in place.data:
+    if is_remote(place.data):
         return
     root = place.directory / place.data
     fresh = connection.execute(
