@@ -76,12 +76,11 @@ def test_storage_that_cannot_be_reached_is_told(storage: str, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("settings", "code"),
-    [({"data": "ftp://host/x"}, "bad-data-path"), ({"catalog": "mysql:x"}, "bad-catalog")],
+    ("catalog", "data", "code"), [(None, "ftp://host/x", "bad-data-path"), ("mysql:x", None, "bad-catalog")]
 )
-def test_places_that_cannot_be_are_refused(tmp_path: Path, settings: dict[str, str], code: str) -> None:
+def test_places_that_cannot_be_are_refused(tmp_path: Path, catalog: str | None, data: str | None, code: str) -> None:
     """Before anything is written."""
     with pytest.raises(StoreError) as refused:
-        doorstep.open_lake(tmp_path / "lake", **settings)
+        doorstep.open_lake(tmp_path / "lake", catalog=catalog, data=data)
     assert refused.value.code == code
     assert not (tmp_path / "lake").exists()
