@@ -27,7 +27,7 @@ from doorstep.matching.attempts import Attempts, from_table, joined
 from doorstep.matching.conditions import meets, word_of
 from doorstep.matching.kernel import ROW, attempts_of
 from doorstep.matching.kernel.layout import lay_out
-from doorstep.matching.plan import Plan, Question
+from doorstep.matching.plan import FOREVER, Plan, Question
 from doorstep.matching.reference import Bounds
 from doorstep.rows.runs import EventRuns, Run
 
@@ -206,17 +206,23 @@ class _Walk:
             names = np.unique(np.concatenate([piece[0] for piece in pieces])) if pieces else np.zeros(0, np.int32)
             pieces = [(_frozen(np.searchsorted(names, one[0]).astype(np.int32)), *one[1:]) for one in pieces]
             first, last = 0, len(names)
-        sizes, seen = np.zeros(last - first, np.int64), np.zeros(last - first, np.int64)
+        plan, places = self.record[0], last - first
+        needed = np.full(places, FOREVER)
         for units, times, codes, words in pieces:
-            _count(units, times, codes, words, first, *self.span, sizes, seen)
-        matter = int(sizes.sum())
-        idle, gone = _leave_out(sizes, seen, self.record[0])
-        starts = np.zeros(len(sizes) + 1, np.int64)
+            if (words & plan["entry_mask"]).any():
+                _enter(units, times, codes, words, first, *self.span, plan["entry_mask"], needed)
+        if plan["firsts"] or plan["vanish_bit"] >= 0 or plan["session_gap"] >= 0:  # then rows before it matter too
+            needed[needed < FOREVER] = self.span[0]
+        sizes, seen, matter = np.zeros(places, np.int64), np.zeros(places, np.int64), 0
+        for units, times, codes, words in pieces:
+            matter += _count(units, times, codes, words, first, *self.span, needed, sizes, seen)
+        idle, gone = _idle(needed, seen, plan)
+        starts = np.zeros(places + 1, np.int64)
         np.cumsum(sizes, out=starts[1:])
         rows = scratch.rows(int(starts[-1]))
-        following = np.where(sizes > 0, starts[:-1], -1)
+        following = starts[:-1].copy()
         for units, times, codes, words in pieces:
-            _place(units, times, codes, words, first, *self.span, following, rows)
+            _place(units, times, codes, words, first, *self.span, needed, following, rows)
         table, walked, vanished = attempts_of(
             self.record, rows, starts, (0, len(sizes)), self.bounds, first_time=self.first_time
         )
@@ -268,27 +274,43 @@ def _numbered(units: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.i
 
 
 @njit(cache=True, nogil=True)
-def _count(
-    units: Any, times: Any, codes: Any, words: Any, base: Any, low: Any, high: Any, sizes: Any, seen: Any
+def _enter(
+    units: Any, times: Any, codes: Any, words: Any, base: Any, low: Any, high: Any, mask: Any, entered: Any
 ) -> None:
-    """Adds the number of rows that matter of unit ``base + u`` to ``sizes[u]``, and what they meet to ``seen[u]``."""
+    """Makes ``entered[u]`` the time of the first row of unit ``base + u`` that may start an attempt."""
     coded = len(codes) > 0
     for i in range(len(units)):
         word = words[codes[i]] if coded else words[0]
-        if low <= times[i] <= high and word != 0:
-            sizes[units[i] - base] += 1
-            seen[units[i] - base] |= word
+        if word & mask and low <= times[i] <= high and times[i] < entered[units[i] - base]:
+            entered[units[i] - base] = times[i]
 
 
 @njit(cache=True, nogil=True)
-def _leave_out(sizes: Any, seen: Any, plan: Any) -> tuple[int, int]:
-    """Empties units none of whose rows may start an attempt, which are most of a funnel's: their rows need no place.
-    (how many there are, how many of them `exclude_units` makes vanish).
+def _count(
+    units: Any, times: Any, codes: Any, words: Any, base: Any, low: Any, high: Any, needed: Any, sizes: Any, seen: Any
+) -> int:
+    """How many rows matter; adds to ``sizes[u]`` those of unit ``base + u`` from ``needed[u]`` on, to ``seen[u]`` what
+    any of them meets.
+    """
+    coded, matter = len(codes) > 0, 0
+    for i in range(len(units)):
+        word = words[codes[i]] if coded else words[0]
+        if word != 0 and low <= times[i] <= high:
+            unit = units[i] - base
+            matter += 1
+            seen[unit] |= word
+            sizes[unit] += times[i] >= needed[unit]
+    return matter
+
+
+@njit(cache=True, nogil=True)
+def _idle(needed: Any, seen: Any, plan: Any) -> tuple[int, int]:
+    """How many units have rows that matter and none that may start an attempt, which are most of a funnel's and need no
+    place, and how many of them `exclude_units` makes vanish.
     """
     units = vanished = 0
-    for unit in range(len(sizes)):
-        if sizes[unit] > 0 and seen[unit] & plan.entry_mask == 0:
-            sizes[unit] = 0
+    for unit in range(len(seen)):
+        if seen[unit] != 0 and needed[unit] == FOREVER:
             units += 1
             vanished += plan.vanish_bit >= 0 and (seen[unit] >> plan.vanish_bit) & 1
     return units, vanished
@@ -296,16 +318,25 @@ def _leave_out(sizes: Any, seen: Any, plan: Any) -> tuple[int, int]:
 
 @njit(cache=True, nogil=True)
 def _place(
-    units: Any, times: Any, codes: Any, words: Any, base: Any, low: Any, high: Any, following: Any, rows: Any
+    units: Any,
+    times: Any,
+    codes: Any,
+    words: Any,
+    base: Any,
+    low: Any,
+    high: Any,
+    needed: Any,
+    following: Any,
+    rows: Any,
 ) -> None:
-    """Puts the rows that matter where their units' rows go on; -1: they are left out."""
+    """Puts the rows that matter and are needed where their units' rows go on."""
     coded = len(codes) > 0
     for i in range(len(units)):
-        at = following[units[i] - base]
-        if at < 0:
+        unit = units[i] - base
+        if times[i] < needed[unit]:
             continue
         word = words[codes[i]] if coded else words[0]
-        if low <= times[i] <= high and word != 0:
-            following[units[i] - base] = at + 1
-            row = rows[at]
+        if word != 0 and low <= times[i] <= high:
+            row = rows[following[unit]]
+            following[unit] += 1
             row.time, row.word, row.place, row.stream, row.used = times[i], word, 0, 0, 0
