@@ -14,10 +14,10 @@ run: $(READY) $(DATA) ## the example funnel's report, over generated events
 	$(BIN)/doorstep run examples/trial-activation.yaml --events $(DATA)
 
 test: $(READY) $(NODE_READY)
-	$(BIN)/pytest -n auto -m "not long"
+	$(BIN)/pytest -n auto --dist worksteal -m "not long"
 
 test-long: $(READY) $(NODE_READY)
-	$(BIN)/pytest -n auto -m long
+	$(BIN)/pytest -n auto --dist worksteal -m long
 
 check: $(READY)
 	$(BIN)/ruff check .
