@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,8 +62,10 @@ class Doorstep:
 
     def __call__(self, *arguments: str) -> Ran:
         self.monkeypatch.setattr(sys, "argv", ["doorstep", *arguments])
+        heard = signal.getsignal(signal.SIGINT)
         with pytest.raises(SystemExit) as ended:
             main()
+        signal.signal(signal.SIGINT, heard)
         told = self.capsys.readouterr()
         assert "Traceback" not in told.err
         return Ran(int(ended.value.code or 0), told.out, told.err)
