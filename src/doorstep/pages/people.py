@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -77,7 +77,7 @@ def _answer(listed: Listed) -> str:
 def _noted(listed: Listed) -> str:
     if listed.shown.num_rows >= listed.count:
         return "All of them are listed, by their entry."
-    return f"The first {listed.shown.num_rows:,} are listed, by their entry; `--limit` lists more, `--out` writes all."
+    return f"The first {listed.shown.num_rows:,} are listed, by their entry; --limit lists more, --out writes all."
 
 
 def _sections(listed: Listed) -> Iterator[Section]:
@@ -86,16 +86,16 @@ def _sections(listed: Listed) -> Iterator[Section]:
         return
     funnel = listed.result.funnel
     valued = "value" in listed.shown.column_names
-    head = ("Unit", "Entered", *(shown(step.label) for step in funnel.steps), "Status")
-    if valued:
-        head += (shown(listed.result.breakdown_by),)
-    lines = tuple((*_line(row, [str(step.id) for step in funnel.steps]), *_value(row, valued)) for row in rows)
-    yield Section("Who they are", tables=(Table("Times of each step, UTC", head, lines, words=len(head)),))
+    entered = {} if funnel.entry == "step1_only" else {"entered_at": "Entered"}
+    times = entered | {f"at_{step.id}": shown(step.label) for step in funnel.steps}
+    head = ("Unit", *times.values(), "Status", *((shown(listed.result.breakdown_by),) if valued else ()))
+    lines = tuple((*_line(row, times), *_value(row, valued)) for row in rows)
+    yield Section("Who they are", tables=(Table("Times of each step, UTC", head, lines),))
 
 
-def _line(row: dict[str, Any], steps: list[str]) -> Iterator[str]:
+def _line(row: dict[str, Any], times: Iterable[str]) -> Iterator[str]:
     yield shown(row["unit"])
-    yield from (_minute(row[name]) for name in ("entered_at", *(f"at_{step}" for step in steps)))
+    yield from (_minute(row[name]) for name in times)
     yield row["status"]
 
 
