@@ -22,7 +22,7 @@ from doorstep.cli.files import AsCsv, Html, command, refuse_unwritable, write_pa
 from doorstep.cli.interruption import INTERRUPTED, MESSAGE, at_once
 from doorstep.cli.options import AsJson, Map, SourceTimezone, columns_of
 from doorstep.cli.published import DATA, Data, definition, journey_definition, located
-from doorstep.errors import DefinitionError, DoorstepError, Issue, RunError, is_interruption
+from doorstep.errors import DefinitionError, DoorstepError, Issue, RunError, is_interruption, writing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -395,7 +395,8 @@ def demo(
     """Write three months of a made-up B2B product's events."""
     from doorstep.demo import write
 
-    path = write(directory, rows=rows, seed=seed)
+    with writing(directory):
+        path = write(directory, rows=rows, seed=seed)
     if as_json:
         terminal.show_json({"events": str(path)})
     else:
