@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import signal
 import sys
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -32,12 +33,14 @@ def typed(place: Path, *words: str) -> Ran:
     """``doorstep WORDS…`` typed in a directory, with nobody at a terminal. Never a traceback."""
     out, err = io.StringIO(), io.StringIO()
     code: object = None
-    argv = ["doorstep", *words]
+    argv, heard = ["doorstep", *words], signal.getsignal(signal.SIGINT)
     with chdir(place), redirect_stdout(out), redirect_stderr(err), patch.object(sys, "argv", argv):
         try:
             main()
         except SystemExit as ended:
             code = ended.code
+        finally:
+            signal.signal(signal.SIGINT, heard)
     assert "Traceback" not in err.getvalue()
     assert code is None or isinstance(code, int)
     return Ran(code or 0, out.getvalue(), err.getvalue())

@@ -105,6 +105,15 @@ def interruptible(message: str) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def writing(place: object) -> Iterator[None]:
+    """What the system refuses inside ends in RunError ``cannot-write``, which names the place."""
+    try:
+        yield
+    except OSError as error:
+        raise RunError("cannot-write", f"{place} cannot be written: {error.strerror or error}.") from None
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name most like ``name``, or None when nothing is near."""
     matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)

@@ -213,6 +213,31 @@ def test_interruption_while_modules_load_is_one_line(place: Path) -> None:
     assert (ran.returncode, ran.stderr) == (130, "error interrupted: stopped before it was done; nothing was kept.\n")
 
 
+def test_a_place_that_cannot_be_written_is_told(place: Path) -> None:
+    """Examples and rejects too: a sentence that names the place and the reason, and nothing is imported."""
+    (place / "file").touch()
+    for words in ("demo file/x", "journey demo file/x", "import events.csv --lake kept --rejects file/x.jsonl"):
+        ran = typed(place, *words.split())
+        assert ran.returncode == 2
+        assert ran.stderr.startswith("error cannot-write: file/x")
+    again = typed(place, "import", "events.csv", "--lake", "kept", "--json")
+    assert (_json(again)["added"], _json(again)["duplicates"]) == (7, 0)
+
+
+def test_ctrl_c_again_and_late_changes_nothing(place: Path) -> None:
+    """Who is impatient gets the one line too; and when the answer is there, so is its exit code."""
+    code = (
+        "import atexit, os, signal, sys, time\n"
+        "atexit.register(lambda: [os.kill(os.getpid(), signal.SIGINT) for _ in range(3)])\n"
+        "from doorstep.cli import commands, main, whole\n"
+        "if sys.argv[1] == 'stop': commands.app = lambda **_: signal.raise_signal(2) or time.sleep(9)\n"
+        "main()"
+    )
+    for argument, exits, told in (("schema", 0, ""), ("stop", 130, "error interrupted: stopped before it was done")):
+        ran = subprocess.run([sys.executable, "-c", code, argument], capture_output=True, text=True, check=False)
+        assert (ran.returncode, ran.stderr.partition(";")[0]) == (exits, told)
+
+
 SPREAD = [
     ("FILE --events a b", "FILE --events a --events b"),
     ("--events a b -- FILE", "--events a --events b -- FILE"),

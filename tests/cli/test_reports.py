@@ -54,6 +54,23 @@ def test_a_report_is_written_beside_the_answer(place: Path, name: str) -> None:
     assert "nan" not in ran.stdout.lower().split(",")
 
 
+def test_a_list_of_people_is_a_report_too(place: Path) -> None:
+    """Who, how many of how many, their times; no more lines than were asked for, and it says so."""
+    asked = ("people", "subscribed.json", *EVENTS, "--step", "payment", "--dropped", "--limit", "3")
+    ran = typed(place, *asked, "--breakdown", "platform", "--html", "people.html", "--json")
+    assert ran.returncode == 0, ran.stderr
+    told = json.loads(ran.stdout)
+    text = (place / "people.html").read_text("utf-8")
+    assert f"{told['count']:,} accounts dropped out before “payment_submitted”" in text
+    assert "The first 3 are listed" in text
+    who = text.split("Who they are", 1)[1].split("</table>", 1)[0]
+    assert who.count("<tr>") == 4
+    assert all(one["unit"] in who and one["value"] in who for one in told["people"])
+    none = typed(place, *asked, "--since", "2030-01-01", "--html", "none.html")
+    assert none.returncode == 0, none.stderr
+    assert "0 accounts dropped out" in (place / "none.html").read_text("utf-8")
+
+
 def test_csv_and_json_have_the_same_figures(place: Path) -> None:
     """A cell is the number of the document, unrounded."""
     found = json.loads(typed(place, *COMMANDS["sensitivity"], "--json").stdout)

@@ -176,6 +176,60 @@ def test_a_lone_call_that_cannot_be_settled_does_not_wait_for_ever(
     assert lake.accept([event("m", "e")]).new == 1
 
 
+def _broken(monkeypatch: pytest.MonkeyPatch, broken: str, *, but: str = "") -> None:
+    """Our own SQL fails, as after a slip of ours, for every call but those that say ``but``."""
+
+    def put(connection: duckdb.DuckDBPyConnection, arrived: str) -> None:
+        met = f"SELECT 1 FROM {arrived} WHERE NOT contains(payload, '{but}')"
+        if but and connection.execute(met).fetchone() is None:
+            unpacking.put(connection, arrived)
+            return
+        connection.execute(broken)
+
+    monkeypatch.setattr(settling, "put", put)
+
+
+@pytest.mark.parametrize("calls", [1, 5])
+@pytest.mark.parametrize("broken", ["SELEKT 1", "SELECT no_such_column", "FROM lake.no_such_table"])
+def test_a_slip_in_our_own_sql_rejects_nobody(
+    lake: doorstep.Lake, monkeypatch: pytest.MonkeyPatch, broken: str, calls: int
+) -> None:
+    """Where an ordinary call fails as well, the fault is told as ours and everything keeps waiting."""
+    lake.accept([event(f"m{n}", "e", plan="pro") for n in range(calls)])
+    _broken(monkeypatch, broken)
+    for _ in range(2):
+        with pytest.raises(doorstep.StoreError, match=r"a defect of Doorstep .* wait in the inbox") as caught:
+            lake.settle()
+        assert caught.value.code == "cannot-settle-any"
+    assert (lake.inbox.depth(), lake.inbox.dead_letters()) == (calls, ())
+    monkeypatch.undo()
+    assert lake.settle() == settling.Settled(calls, 0)
+    assert len(rows_of(lake, "message_id")) == calls
+
+
+def test_a_slip_that_an_ordinary_event_does_not_meet_rejects_nobody(
+    lake: doorstep.Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All calls of a batch fail one by one with one error of SQL: that is no coincidence of what they say."""
+    lake.accept([Arrival(f"m{n}", START, "test", (Traits("user", f"u{n}", START, {"a": n}),)) for n in range(5)])
+    _broken(monkeypatch, "SELECT no_such_column", but="ordinary")
+    with pytest.raises(doorstep.StoreError, match="no_such_column"):
+        lake.settle()
+    assert (lake.inbox.depth(), lake.inbox.dead_letters()) == (5, ())
+    monkeypatch.undo()
+    assert lake.settle().arrivals == 5
+
+
+def test_a_call_that_breaks_a_statement_is_a_reject(lake: doorstep.Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where others of its batch pass, or it is alone and an ordinary one passes, the call is to blame."""
+    for sent in (["m0", "m1"], ["m2"]):
+        _broken(monkeypatch, "SELECT no_such_column", but="ordinary")
+        lake.accept([event(one, "ordinary" if one == "m1" else "e") for one in sent])
+        assert lake.settle().rejected == 1
+    assert lake.inbox.depth() == 0
+    assert {one.rejected.code for one in lake.inbox.dead_letters()} == {"cannot-settle"}
+
+
 def test_trouble_of_the_disk_makes_no_rejects(lake: doorstep.Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     """What fails for the state of the machine waits, and is settled when it is over."""
 

@@ -18,6 +18,7 @@ from doorstep.pages.comparison import comparison_page
 from doorstep.pages.drivers import drivers_page
 from doorstep.pages.experiment import experiment_page
 from doorstep.pages.funnel import Asked, funnel_page
+from doorstep.pages.people import Listed, people_page
 from doorstep.pages.sensitivity import sensitivity_page
 from doorstep.pages.writing import page_of
 from funnels.world import DAY, HOUR
@@ -98,12 +99,21 @@ def made(kind: str, found: dict[str, Any]) -> str:
             return page_of(comparison_page(found[kind], COMMAND))
         case "experiment":
             return page_of(experiment_page(found[kind], COMMAND))
+        case "people":
+            return page_of(people_page(_listed(found["funnel"]), COMMAND))
         case _:
             return page_of(drivers_page(found["drivers"], COMMAND))
 
 
+def _listed(result: doorstep.FunnelResult) -> Listed:
+    """The first of those who dropped before the last step."""
+    step = str(result.funnel.steps[-1].id)
+    dropped = result.people(step, "dropped")
+    return Listed(result, step, "dropped", dropped.num_rows, dropped.slice(0, 12))
+
+
 NAMES = ("funnel", "previous", "trend", "times", "sensitivity", "comparison", "experiment", "drivers")
-KINDS = ("funnel", "sensitivity", "comparison", "experiment", "drivers")
+KINDS = ("funnel", "sensitivity", "comparison", "experiment", "drivers", "people")
 SCRIPT = "<script>alert(1)</script>"
 QUOTES = "\"'><img src=http://evil.example/x onerror=alert(1)>&amp;<b>bold</b>"
 LEFTWARD = "\u202eevil\u202c \u05e9\u05dc\u05d5\u05dd\u200f \x1b[31m\x00"

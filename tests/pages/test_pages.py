@@ -156,7 +156,7 @@ def test_a_page_says_what_it_rests_on(kind: str) -> None:
     words = "".join(_Read(text).words)
     for wanted in ("Hash", "Semantics", "Entries", "Horizon", "Who is counted", "◌ defaulted", "✓ declared", COMMAND):
         assert wanted in words
-    assert ("Rejected rows" in words) == (kind == "funnel")
+    assert ("Rejected rows" in words) == (kind in {"funnel", "people"})
 
 
 def _luminance(colour: str) -> float:
@@ -214,6 +214,22 @@ def test_where_there_is_nothing_to_show_the_page_says_so() -> None:
         assert "nan" not in text.lower().split()
         assert "<svg" not in text
         _Read(text)
+
+
+def test_a_page_does_not_span_what_is_one_number() -> None:
+    """Values that convert alike are said to; a day that the data cuts short is not called unsettled."""
+    rows = [
+        (f"u{n}", event, DAY + n * 60_000_000 + after, "xyz"[n % 3])
+        for n in range(6)
+        for after, event in enumerate("ab")
+    ]
+    table = pa.table(dict(zip(("user_id", "event", "time", "kind"), map(list, zip(*rows, strict=True)), strict=True)))
+    table = table.set_column(2, "time", table["time"].cast(pa.timestamp("us", tz="UTC")))
+    document = {"funnel": "f", "count_by": "user_id", "steps": [{"event": "a"}, {"event": "b", "window": "1d"}]}
+    result = doorstep.run(document, table, breakdown="kind")
+    text = page_of(funnel_page(result, Asked(trend=result.trend("day"))))
+    assert "All of them alike: 100.0\u00a0% of 6." in text
+    assert "1 day, none of them both whole and settled." in text
 
 
 def test_what_has_no_face_says_so() -> None:

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from doorstep.errors import DeliveryError
+from doorstep.errors import DeliveryError, StoreError
 from doorstep.server.access import Doorman
 from doorstep.server.beside import repeating
 
@@ -61,3 +61,16 @@ def test_work_beside_goes_on_when_it_fails_and_is_done_once_more_at_the_end(capl
         pass
     assert turns[-1] == -1
     assert not any(thread.name == "doorstep-beside" for thread in threading.enumerate())
+
+
+def test_what_we_can_tell_of_is_logged_in_a_sentence(caplog: pytest.LogCaptureFixture) -> None:
+    """An error of ours says what, where and the mend; a traceback is for what nobody foresaw."""
+
+    def work() -> None:
+        raise StoreError("cannot-settle-any", "everything waits")
+
+    with caplog.at_level(logging.ERROR, "doorstep.server"), repeating(work, 60):
+        pass
+    assert [(one.exc_info, "cannot-settle-any: everything waits" in one.message) for one in caplog.records] == [
+        (None, True)
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from contextlib import suppress
@@ -21,7 +22,7 @@ from doorstep.cli.files import AsCsv, Html, command, refuse_unwritable, write_pa
 from doorstep.cli.interruption import INTERRUPTED, MESSAGE, at_once
 from doorstep.cli.options import AsJson, Map, SourceTimezone, columns_of
 from doorstep.cli.published import DATA, Data, definition, journey_definition, located
-from doorstep.errors import DefinitionError, DoorstepError, Issue, RunError, is_interruption
+from doorstep.errors import DefinitionError, DoorstepError, Issue, RunError, is_interruption, writing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -394,7 +395,8 @@ def demo(
     """Write three months of a made-up B2B product's events."""
     from doorstep.demo import write
 
-    path = write(directory, rows=rows, seed=seed)
+    with writing(directory):
+        path = write(directory, rows=rows, seed=seed)
     if as_json:
         terminal.show_json({"events": str(path)})
     else:
@@ -411,27 +413,36 @@ def main() -> None:
         code = app(standalone_mode=False)
         if code == INTERRUPTED:  # typer turns Ctrl-C into this code, without a word
             raise KeyboardInterrupt
-    except DoorstepError as error:
-        _fail(error.code, error.message, error)
-        code = INTERRUPTED if error.code == "interrupted" else _exit_code(error)
-    except (KeyboardInterrupt, typer.Abort):
-        _fail("interrupted", MESSAGE, KeyboardInterrupt())
-        code = INTERRUPTED
-    except SystemExit as error:
-        code = 0 if isinstance(sys.stdout, PacifyFlushWrapper) else error.code  # help that its reader did not wait for
-    except TyperException as error:
-        _fail("usage", getattr(error, "format_message", error.__str__)(), error)
-        code = 2
-    except Exception as error:
-        if is_interruption(error):
-            _fail("interrupted", MESSAGE, error)
-            sys.exit(INTERRUPTED)
-        if os.environ.get("DOORSTEP_DEBUG"):
-            traceback.print_exc()
-        what = f"{type(error).__name__}: {str(error)[:200]}"
-        _fail("internal", f"this is a bug in doorstep ({what}). Please report it; DOORSTEP_DEBUG=1 shows more.", error)
-        code = 2
+    except BaseException as error:
+        _deaf()
+        code = _told(error)
+    _deaf()
     sys.exit(code or 0)
+
+
+def _deaf() -> None:
+    """All is said but a word: Ctrl-C, once more or late, neither cuts it off nor changes the exit code."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _told(error: BaseException) -> int | str | None:
+    """Says what ended the command; its exit code."""
+    if isinstance(error, SystemExit):  # help that its reader did not wait for is no error
+        return 0 if isinstance(sys.stdout, PacifyFlushWrapper) else error.code
+    if isinstance(error, typer.Abort) or (is_interruption(error) and not isinstance(error, DoorstepError)):
+        _fail("interrupted", MESSAGE, KeyboardInterrupt())
+        return INTERRUPTED
+    if isinstance(error, DoorstepError):
+        _fail(error.code, error.message, error)
+        return INTERRUPTED if error.code == "interrupted" else _exit_code(error)
+    if isinstance(error, TyperException):
+        _fail("usage", getattr(error, "format_message", error.__str__)(), error)
+        return 2
+    if os.environ.get("DOORSTEP_DEBUG"):
+        traceback.print_exc()
+    what = f"{type(error).__name__}: {str(error)[:200]}"
+    _fail("internal", f"this is a bug in doorstep ({what}). Please report it; DOORSTEP_DEBUG=1 shows more.", error)
+    return 2
 
 
 def _exit_code(error: DoorstepError) -> int:

@@ -16,7 +16,7 @@ from doorstep.cli.commands import AtSnapshot, Events, InLake, memory_of, source_
 from doorstep.cli.drawing import BAR, Line, bar, bars, number_of
 from doorstep.cli.options import AsJson, Map, SourceTimezone, columns_of
 from doorstep.cli.published import DATA, Data, journey_definition
-from doorstep.errors import RunError
+from doorstep.errors import RunError, writing
 from doorstep.funnels.lengths import duration
 
 if TYPE_CHECKING:
@@ -108,7 +108,8 @@ def demo(
     """Write three months of made-up accounts' events and traits."""
     from doorstep.lifecycles import write as write_lives
 
-    written = write_lives(directory, accounts, seed)
+    with writing(directory):
+        written = write_lives(directory, accounts, seed)
     if as_json:
         terminal.show_json({"events": str(written.events), "traits": str(written.traits)})
     else:

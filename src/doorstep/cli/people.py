@@ -26,6 +26,7 @@ from doorstep.cli.commands import (
     source_of,
 )
 from doorstep.cli.drawing import Fitted, number_of
+from doorstep.cli.files import Html, command, refuse_unwritable, write_page
 from doorstep.cli.interruption import at_once
 from doorstep.cli.options import AsJson, Map, SourceTimezone, columns_of
 from doorstep.cli.published import DATA, By, Data, definition, opened, who
@@ -81,6 +82,7 @@ def people(
     memory: Annotated[str | None, typer.Option(help="Memory limit, such as 2GB.")] = None,
     by: By = None,
     data: Data = DATA,
+    html: Html = None,
     as_json: AsJson = False,
 ) -> None:
     """List who reached a step, dropped out before it, may still come, or was excluded."""
@@ -90,6 +92,7 @@ def people(
     outcome = _outcome({"reached": reached, "dropped": dropped, "open": open_, "excluded": excluded})
     if out is not None and out.suffix not in ENDINGS:
         raise RunError("bad-output", f"--out {str(out)!r} should end in {', '.join(ENDINGS)}.")
+    refuse_unwritable(html)
     with terminal.progress() as told:
         result = run(
             definition(file, data),
@@ -111,6 +114,11 @@ def people(
             _write(chosen.batches(), out)
         saved = None if save is None else _save(save, chosen, data, who(by))
         shown = _first(chosen.batches(), limit)
+    if html is not None:
+        from doorstep.pages.people import Listed, people_page
+
+        listed = Listed(result, chosen.step, outcome, chosen.count, shown, chosen.value)
+        write_page(people_page(listed, command()), html)
     if as_json:
         terminal.show_json({**chosen.to_dict(saved), "people": [_line(one) for one in shown.to_pylist()]})
     else:

@@ -42,4 +42,4 @@ app.add_typer(serve.app)
 app.add_typer(people.app)
 app.add_typer(segments.app, name="segments")
 
-__all__ = ["main"]
+__all__ = ["app", "main"]

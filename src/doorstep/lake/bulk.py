@@ -13,7 +13,7 @@ from typing import Final
 import duckdb
 import pyarrow as pa
 
-from doorstep.errors import SourceError, interruptible
+from doorstep.errors import SourceError, interruptible, writing
 from doorstep.lake.attach import CONFIG, attach, load, storing
 from doorstep.lake.importing import Imported, import_rows
 from doorstep.lake.incoming import Incoming, of_files, of_table
@@ -60,9 +60,11 @@ def import_all(place: Place, request: Request, *, received_at: int, rejects: Pat
     """See `Lake.add`."""
     total = Imported(0, 0, 0, {}, None, ())
     parts = _parts(request.source)
-    rejects.parent.mkdir(parents=True, exist_ok=True)
     unfinished = rejects.with_name(f"{rejects.name}.part")
-    unfinished.unlink(missing_ok=True)
+    with writing(rejects):  # told before any work
+        rejects.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.touch()
+        unfinished.unlink()
     for number, part in enumerate(parts):
 
         def tell(what: str, done: float | None, number: int = number) -> None:

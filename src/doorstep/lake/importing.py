@@ -18,6 +18,7 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from doorstep.errors import writing
 from doorstep.lake import imported, tables
 from doorstep.lake.incoming import NOBODY, REASON, Incoming
 from doorstep.lake.place import Place
@@ -267,7 +268,7 @@ def _insert(steps: Steps, batch: _Batch, source: str, received_at: int) -> None:
 def write_rejects(connection: duckdb.DuckDBPyConnection, incoming: Incoming, path: Path) -> dict[str, int]:
     """Appends each reject as the JSON object it was, with the reason among its keys; a line that is none as text."""
     counted: dict[str, int] = {}
-    with open(path, "a", encoding="utf-8") as file:
+    with writing(path), open(path, "a", encoding="utf-8") as file:
         found = connection.execute(
             f"SELECT {incoming.reason}, ({incoming.raw})::VARCHAR FROM {incoming.relation} WHERE NOT {incoming.usable}"
         )

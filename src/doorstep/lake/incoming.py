@@ -17,13 +17,13 @@ from doorstep.lake import tables
 from doorstep.rows import Value, quoting
 from doorstep.rows.delimited import cells_of, decide_kinds, headers_of
 from doorstep.rows.files import Files, literal
-from doorstep.rows.json_lines import keys_of, objects_of
+from doorstep.rows.json_lines import Lookups, keys_of, objects_of
 from doorstep.rows.names import EVENT, MESSAGE_ID, TIME, Names, match_names, require
-from doorstep.rows.paths import PROPERTIES, row_paths
+from doorstep.rows.paths import PROPERTIES
 from doorstep.rows.shape import fresh_name, reading
 from doorstep.rows.times import TimeColumn
 from doorstep.rows.typed import as_text, event_of, time_of
-from doorstep.rows.values import json_at, places
+from doorstep.rows.values import places
 
 REASON: Final = "doorstep_rejected"
 """The key under which a reject says why; left out when the mended row is imported."""
@@ -184,29 +184,28 @@ def _object_of(name: str, kind: DuckDBPyType) -> str:
 def _of_json(connection: duckdb.DuckDBPyConnection, files: Files, columns: Mapping[str, str], zone: str) -> Incoming:
     relation = objects_of(files.paths)
     known, names = keys_of(connection, relation, files, columns)
-
-    def at(name: str) -> str:
-        return f"coalesce({', '.join(json_at('json', path) for path in row_paths(name))})"
-
+    lookups = Lookups()
+    at = lookups.add
     event, time = (at(require(names, ours, known, files.description)) for ours in (EVENT, TIME))
     identities = {name: f"({at(names.of(name))} ->> '$')" for name in tables.IDENTITIES}
     taken = {*_taken(names), *tables.IDENTITIES, PROPERTIES, REASON}
     own = f"json_merge_patch({NO_OBJECT}, json_merge_patch(json, {_nulls(taken)}))"
-    properties = _object(f"json_extract(json, '/{PROPERTIES}')")
+    properties = _object(lookups.at((PROPERTIES,)))
     inner = f"json_merge_patch({properties}, {_nulls(taken - {PROPERTIES, REASON})})"
     mapped = {ours: theirs for ours, theirs in columns.items() if ours not in _OURS}
     if mapped:
         named = ", ".join(f"{quoting.text(ours)}, {at(theirs)}" for ours, theirs in mapped.items())
         own = f"json_merge_patch(json_merge_patch({own}, {_nulls(set(mapped.values()))}), json_object({named}))"
+    message_id = f"({at(names.theirs[MESSAGE_ID])} ->> '$')" if MESSAGE_ID in names.theirs else None
     return Incoming(
-        relation=relation,
+        relation=lookups.within(relation),
         description=files.description,
         event=f"(CASE WHEN json_type({event}) NOT IN ('OBJECT', 'ARRAY') THEN {event} ->> '$' END)",
         time=TimeColumn(time, "json", zone),
         given=f"({time} IS NOT NULL)",
         readable="(json_type(json) IS NOT DISTINCT FROM 'OBJECT')",
         identities=identities,
-        message_id=f"({at(names.theirs[MESSAGE_ID])} ->> '$')" if MESSAGE_ID in names.theirs else None,
+        message_id=message_id,
         typed={},
         json=f"json_merge_patch({inner}, {own})",
         raw="json",

@@ -63,6 +63,8 @@ def _extremes(result: FunnelResult) -> str:
     if len(known) < 2:
         return ""
     best, least = (choose(known, key=lambda one: one[1].conversion or 0.0) for choose in (max, min))
+    if best[1].conversion == least[1].conversion:
+        return f"All of them alike: {of(result.figures.conversion, result.figures.entered)}."
     return (
         f"From {of(least[1].conversion, least[1].entered)} ({least[0]}) to "
         f"{of(best[1].conversion, best[1].entered)} ({best[0]}); everyone together: "
@@ -124,7 +126,7 @@ def _trend_sentence(found: Trend) -> str:
     young = sum(one.immature for one in found.periods)
     waits = f" {plural(young, 'period')} {verb(young, 'is', 'are')} not settled yet." if young else ""
     if not settled:
-        return f"{plural(len(found.periods), found.by)}, none of them settled yet.{waits if settled else ''}"
+        return f"{plural(len(found.periods), found.by)}, none of them both whole and settled.{waits}"
     first, last = settled[0], settled[-1]
     low = min(settled, key=lambda one: one.figures.conversion or 0.0)
     high = max(settled, key=lambda one: one.figures.conversion or 0.0)

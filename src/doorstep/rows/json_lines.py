@@ -30,7 +30,7 @@ def read_json(
     relation = objects_of(files.paths)
     known, names = keys_of(connection, relation, files, columns)
     refuse_traits(needs, known)
-    lookups = _Lookups()
+    lookups = Lookups()
     event = lookups.add(require(names, EVENT, known, files.description))
     time = lookups.add(require(names, TIME, known, files.description))
     message_id = lookups.add(names.theirs[MESSAGE_ID]) if MESSAGE_ID in names.theirs else None
@@ -48,12 +48,12 @@ def read_json(
         notes=names.notes,
         columns=known,
     )
-    staged = stage(connection, shape, f"(SELECT json, {lookups.sql} AS found FROM {relation})")
+    staged = stage(connection, shape, lookups.within(relation))
     _check_units(connection, staged, needs, names)
     return staged
 
 
-class _Lookups:
+class Lookups:
     """All pointers that one row is asked for, so that each line is parsed once for all of them."""
 
     def __init__(self) -> None:
@@ -61,15 +61,16 @@ class _Lookups:
 
     def add(self, name: str) -> str:
         """SQL of the first value that is not null at any of the name's paths."""
-        found = [
-            f"nullif(found[{self._pointers.setdefault(json_pointer(path), len(self._pointers)) + 1}], 'null'::JSON)"
-            for path in row_paths(name)
-        ]
+        found = [f"nullif({self.at(path)}, 'null'::JSON)" for path in row_paths(name)]
         return f"coalesce({', '.join(found)})"
 
-    @property
-    def sql(self) -> str:
-        return f"json_extract(json, {quoting.texts(self._pointers)})"
+    def at(self, path: tuple[str, ...]) -> str:
+        """SQL of the value at one path."""
+        return f"found[{self._pointers.setdefault(json_pointer(path), len(self._pointers)) + 1}]"
+
+    def within(self, relation: str) -> str:
+        """The relation of ``json`` with ``found`` beside it, once all is added."""
+        return f"(SELECT json, json_extract(json, {quoting.texts(self._pointers)}) AS found FROM {relation})"
 
 
 def objects_of(paths: Sequence[str]) -> str:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from doorstep.errors import DoorstepError
+
 log: Final = logging.getLogger("doorstep.server")
 
 
@@ -35,5 +37,7 @@ def repeating(work: Callable[[], object], every: float) -> Iterator[None]:
 def _try(work: Callable[[], object]) -> None:
     try:
         work()
+    except DoorstepError as error:
+        log.error("what is done beside the server failed; it will be tried again: %s: %s", error.code, error)
     except Exception:
         log.exception("what is done beside the server failed; it will be tried again")
