@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from doorstep.definitions.reading import load
+from doorstep.definitions.reading import load, load_any
 from doorstep.errors import DefinitionError, Issue
 
 GOOD = "count_by: u\nsteps: [{event: a}, {event: b}]\n"
@@ -256,3 +256,10 @@ def test_an_endless_list_of_faults_is_cut(tmp_path: Path) -> None:
     issues = issues_of(tmp_path, GOOD + "".join(f"key_{number}: 1\n" for number in range(1000)))
     assert len(issues) == 201
     assert "800" in issues[-1].message
+
+
+def test_a_list_that_is_too_long_is_told_its_length() -> None:
+    """And not that it is no list."""
+    stages = [{"id": "new"}, *({"id": f"s{n}", "criteria": {"did": "x"}} for n in range(200))]
+    with pytest.raises(DefinitionError, match=r"`stages` has 201 entries\. It takes a list of 1 to 200"):
+        load_any({"journey": "j", "count_by": "account_id", "stages": stages})

@@ -137,7 +137,8 @@ def _stages(result: JourneyResult) -> RenderableType:
         Text(f"{data}; {number_of(result.rows, 'row')}, up to {until}", "bright_black"),
     ]
     parts += [
-        Text(f"{count:,} rows rejected: {why.replace('_', ' ')}", "yellow") for why, count in result.rejected.items()
+        Text(f"{number_of(count, 'row')} rejected: {why.replace('_', ' ')}", "yellow")
+        for why, count in result.rejected.items()
     ]
     parts += [Text(f"note: {note}", "yellow") for note in result.notes]
     return Group(*parts)

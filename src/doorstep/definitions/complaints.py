@@ -203,6 +203,8 @@ def _violation(path: Path, error: ErrorDetails, root: type[BaseModel]) -> Violat
             return Violation(code, f"`{name}` is {_extent(error)}.", path, f"It takes {_takes(name)}.")
         case "bad-number":
             return Violation(code, f"`{name}` cannot be negative.", path)
+        case _ if error["type"] == "too_long":
+            return Violation(code, f"`{name}` has {len(error['input']):,} entries.", path, f"It takes {_takes(name)}.")
         case _:
             was, takes = describe_value(error["input"]), _takes(name)
             if root is not Funnel and not {"filters", "trait", "exclude"} & set(path):
