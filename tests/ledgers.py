@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ class World:
     def stands(self, name: str) -> dict[str, tuple[Any, ...]]:
         """Where born accounts stand."""
         found = self.ledger.standings(name)
-        return {account: one.shown for account, (one, _) in found.items() if one.stage is not None}
+        return {account: astuple(one) for account, one in found.items() if one.stage is not None}
 
 
 def replayed(

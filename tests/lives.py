@@ -10,7 +10,7 @@ import numpy as np
 
 from doorstep.definitions.journey import Journey
 from doorstep.journeys.account import Account, Move, Row, Traits, TraitsSet, born_at, time_of
-from doorstep.journeys.kernel import Events, Given, Moves, histories_of, lay_out
+from doorstep.journeys.kernel import Events, Given, Moves, from_birth, histories_of, lay_out
 from doorstep.journeys.kernel.layout import NONE, UNTIMED
 from doorstep.journeys.plan import compile_plan
 from doorstep.journeys.reference import History, walk
@@ -80,9 +80,8 @@ def by_kernel(journey: Journey, lives: Mapping[str, Account], until: int) -> dic
     events = _events(plan, seen, until)
     given = _given(plan, seen)
     moves = _moves(seen)
-    lines, accounts = histories_of(
-        lay_out(plan, [SCALE] * len(plan.summed)), events, given, moves, until, (0, len(seen))
-    )
+    laid = lay_out(plan, [SCALE] * len(plan.summed))
+    lines, accounts, _ = histories_of(laid, events, given, moves, from_birth(len(seen)), until, (0, len(seen)))
     found: dict[str, Outcome] = {}
     for number, unit in enumerate(lives):
         born, stage, entered, high, due = accounts[number].tolist()

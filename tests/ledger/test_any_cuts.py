@@ -91,7 +91,7 @@ def test_cycles_give_what_a_replay_gives(story: dict[str, Any]) -> None:
 
 
 @pytest.mark.long
-@settings(max_examples=300, deadline=None, suppress_health_check=LAX)
+@settings(max_examples=150, deadline=None, suppress_health_check=LAX)
 @given(stories())
 def test_cycles_give_what_a_replay_gives_in_many_stories(story: dict[str, Any]) -> None:
     """The same promise, kept in many more."""

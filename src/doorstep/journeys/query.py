@@ -35,6 +35,8 @@ class RowsQuery:
     units: Sequence[str]
     only: str | None = None
     """The query of the accounts that are looked at, where not all are: ``units`` in their own types."""
+    some: str = "true"
+    """SQL: which of their rows are looked at."""
 
     @property
     def unit_columns(self) -> tuple[str, ...]:
@@ -56,8 +58,9 @@ class RowsQuery:
 
     @property
     def mine(self) -> str:
-        """SQL: the row is of an account that is looked at."""
-        return "true" if self.only is None else f"({', '.join(self.units)}) IN ({self.only})"
+        """SQL: the row is of an account that is looked at, and one of those of its rows that are."""
+        whose = "true" if self.only is None else f"({', '.join(self.units)}) IN ({self.only})"
+        return f"{whose} AND {self.some}"
 
     @property
     def excluded_by_traits(self) -> tuple[Question, ...]:

@@ -18,7 +18,7 @@ from doorstep.funnels.bounds import Instant, microseconds_of, zone_of
 from doorstep.funnels.run import refuse_unknown_names
 from doorstep.journeys.account import CREATED_AT
 from doorstep.journeys.given import Traits, TraitStore, open_moves, open_traits
-from doorstep.journeys.histories import InexactError, Walked, walk_all
+from doorstep.journeys.histories import InexactError, Stood, Walked, walk_all
 from doorstep.journeys.lives import lives_of, walk_plainly
 from doorstep.journeys.plan import JourneyPlan, compile_plan, conditions_of
 from doorstep.journeys.query import RowsQuery, knows, needs_of
@@ -42,6 +42,8 @@ class Opened:
     notes: tuple[str, ...]
     coded: bool
     """Whether the accounts are named by a store's own numbers."""
+    stood: Stood | None = None
+    """Where accounts stood, of those that are looked at, where not all are."""
 
 
 def replay(
@@ -89,14 +91,18 @@ def replay(
         )
 
 
-def walk_opened(opened: Opened) -> Walked:
-    """The histories, by the kernel, or by the reference where numbers cannot be added up as whole ones."""
+def walk_opened(opened: Opened, *, plainly: bool = True) -> Walked:
+    """The histories, by the kernel, or, all from nothing, by the reference where numbers cannot be added up as whole
+    ones (not ``plainly``: `InexactError`).
+    """
     running, query, plan = opened.engine, opened.query, opened.plan
     try:
         if any(name.startswith(TRAIT) for name in _properties(query.journey, plan) - set(_held(opened))):
             raise InexactError  # traits beside rows of files: the reference knows them
-        return walk_all(running, query, plan, opened.traits, opened.moves)
+        return walk_all(running, query, plan, opened.traits, opened.moves, opened.stood)
     except InexactError:
+        if not plainly:
+            raise
         return walk_plainly(query.journey, lives_of(running, query, opened.traits, opened.moves), query.until)
 
 

@@ -186,16 +186,17 @@ class Lake:
 
     def snapshot(self) -> Snapshot:
         """The latest state of the tables; what is still in the inbox is not in it."""
-        with attached(self.place) as connection:
+        with self._looking() as connection:
             found = connection.execute(
-                "SELECT snapshot_id, epoch_us(snapshot_time) FROM lake.snapshots() ORDER BY 1 DESC LIMIT 1"
+                "SELECT snapshot_id, epoch_us(snapshot_time::TIMESTAMPTZ)"
+                " FROM __ducklake_metadata_lake.ducklake_snapshot ORDER BY 1 DESC LIMIT 1"
             ).fetchone()
         assert found is not None
         return Snapshot(*found)
 
     def stages_reached(self) -> dict[str, tuple[int, int]]:
         """See `stages.reached`."""
-        with attached(self.place) as connection:
+        with self._looking() as connection:
             return stages.reached(connection)
 
     def put_stages(self, current: pa.Table, transitions: pa.Table) -> None:
@@ -253,6 +254,18 @@ class Lake:
                 raise Busy("locked", f"another process is writing the lake in {self.place.directory}. Try later.", 5.0)
             with storing(self.place):
                 yield self._connected()
+
+    @contextmanager
+    def _looking(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection to look with: the one that writes, where there is one, is attached already."""
+        with self._mutex:
+            beside = None if self._writer is None else self._writer.cursor()
+        if beside is None:
+            with attached(self.place) as connection:
+                yield connection
+            return
+        with beside, storing(self.place):
+            yield beside
 
     def _connected(self) -> duckdb.DuckDBPyConnection:
         with self._mutex:

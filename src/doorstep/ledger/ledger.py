@@ -52,27 +52,16 @@ class Ledger:
             )
             return tuple(Move(one.id, one.account, one.at, one.to_stage, one.by, one.reason) for one in found)
 
-    def due(self, name: str, until: int) -> tuple[str, ...]:
-        """Accounts about which something may change by itself up to an instant."""
-        with self.database.reading() as session:
-            return tuple(
-                session.scalars(
-                    select(JourneyAccountRow.account).where(
-                        JourneyAccountRow.journey == name, JourneyAccountRow.due_at <= until
-                    )
-                )
-            )
-
-    def standings(self, name: str, accounts: Iterable[str] | None = None) -> dict[str, tuple[Standing, int]]:
-        """Where accounts stand (None: all of them), as far as the ledger knows them, and the cycle that said so."""
+    def standings(self, name: str, accounts: Iterable[str] | None = None) -> dict[str, Standing]:
+        """Where accounts stand (None: all of them), as far as the ledger knows them."""
         row = JourneyAccountRow
-        columns = (row.account, row.stage, row.high_water, row.since, row.born_at, row.due_at, row.cycle)
+        columns = (row.account, row.stage, row.high_water, row.since, row.born_at)
         with self.database.reading() as session:
-            found: dict[str, tuple[Standing, int]] = {}
+            found: dict[str, Standing] = {}
             for wanted in _batches(accounts):
                 query = select(*columns).where(row.journey == name)
                 lines = session.execute(query if wanted is None else query.where(row.account.in_(wanted)))
-                found.update({one[0]: (Standing(*one[1:6]), one[6]) for one in lines})
+                found.update({one[0]: Standing(*one[1:]) for one in lines})
             return found
 
     def transitions(self, name: str, accounts: Iterable[str] | None = None) -> dict[str, dict[tuple[str, int], Stored]]:
@@ -98,7 +87,7 @@ class Ledger:
     def write(
         self,
         head: Head,
-        standings: Mapping[str, tuple[Standing, int]],
+        standings: Mapping[str, Standing],
         lines: Sequence[Mapping[str, Any]],
         *,
         horizon: int,
@@ -106,8 +95,8 @@ class Ledger:
         move: int,
         at: int,
     ) -> None:
-        """A sync as one transaction: standings with the cycle they are of, lines of transitions, and how far
-        it came. RegistryError ``sync-overtaken`` when another one came first.
+        """A sync as one transaction: standings that are otherwise now, lines of transitions, and how far it came.
+        RegistryError ``sync-overtaken`` when another one came first.
         """
 
         def work(session: Session) -> None:
@@ -115,9 +104,9 @@ class Ledger:
             if row is None or (row.cycle, row.version, row.state) != (head.cycle, head.version, head.state):
                 message = f"The journey {head.name} was synced or changed meanwhile; nothing was written."
                 raise RegistryError("sync-overtaken", f"{message} Run doorstep sync again.")
-            _replace(session, head.name, standings, at)
+            _replace(session, head, standings, at)
             if lines:
-                session.execute(insert(JourneyTransitionRow), list(lines))
+                session.connection().execute(insert(JourneyTransitionRow), list(lines))
             reached = {
                 "horizon": horizon,
                 "snapshot": snapshot,
@@ -131,28 +120,26 @@ class Ledger:
         self.database.write(work)
 
 
-def _replace(session: Session, name: str, standings: Mapping[str, tuple[Standing, int]], at: int) -> None:
-    row = JourneyAccountRow
-    for wanted in _batches(standings, every=AT_A_TIME):
-        session.execute(delete(row).where(row.journey == name, row.account.in_(wanted or ())))
+def _replace(session: Session, head: Head, standings: Mapping[str, Standing], at: int) -> None:
+    row, connection = JourneyAccountRow, session.connection()
+    if head.cycle:
+        for wanted in _batches(standings, every=AT_A_TIME):
+            connection.execute(delete(row).where(row.journey == head.name, row.account.in_(wanted or ())))
     if standings:
-        session.execute(
-            insert(row),
-            [
-                {
-                    "journey": name,
-                    "account": account,
-                    "stage": one.stage,
-                    "high_water": one.high_water,
-                    "since": one.since,
-                    "born_at": one.born_at,
-                    "due_at": one.due_at,
-                    "cycle": cycle,
-                    "updated_at": at,
-                }
-                for account, (one, cycle) in standings.items()
-            ],
-        )
+        rows = [
+            {
+                "journey": head.name,
+                "account": account,
+                "stage": one.stage,
+                "high_water": one.high_water,
+                "since": one.since,
+                "born_at": one.born_at,
+                "cycle": head.cycle + 1,
+                "updated_at": at,
+            }
+            for account, one in standings.items()
+        ]
+        connection.execute(insert(row), rows)
 
 
 def _batches(accounts: Iterable[str] | None, every: int = 0) -> Iterator[Sequence[str] | None]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from doorstep.definitions.journey import Journey
+from doorstep.ledger.footing import Footing
 
 State = Literal["draft", "active", "paused", "archived"]
 Change = Literal["added", "changed", "retracted"]
@@ -39,18 +40,12 @@ def transition_id(journey: str, account: str, to_stage: str, entry: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where an account stands; all None but ``due_at`` for one that is not born."""
+    """Where an account stands; all None for one that is not born."""
 
     stage: str | None = None
     high_water: str | None = None
     since: int | None = None
     born_at: int | None = None
-    due_at: int | None = None
-
-    @property
-    def shown(self) -> tuple[object, ...]:
-        """All that readers are shown."""
-        return self.stage, self.high_water, self.since, self.born_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +54,14 @@ class History:
 
     standing: Standing = Standing()
     transitions: tuple[Transition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Further:
+    """How an account went on after the last horizon; the entries of ``transitions`` count from there."""
+
+    standing: Standing
+    transitions: tuple[Transition, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +108,16 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """What a sync found: the history of each account it looked at; ``whole``: of all there are."""
+    """What a sync found: whole ``histories``, what of others is ``further``, and where everyone stands now. ``whole``:
+    histories are of all there are. ``looked``: how many accounts were walked.
+    """
 
     histories: Mapping[str, History]
+    further: Mapping[str, Further]
+    footing: Footing
     whole: bool
     rows: int
+    looked: int
     notes: Sequence[str] = ()
 
 
@@ -132,6 +140,7 @@ class Synced:
 __all__ = [
     "Cause",
     "Change",
+    "Further",
     "Head",
     "History",
     "Move",

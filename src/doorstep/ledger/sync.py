@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Final
 
 from doorstep.engines.duckdb import Progress
 from doorstep.errors import DoorstepError, StoreError
 from doorstep.lake import Lake
+from doorstep.ledger import footing
+from doorstep.ledger.footing import Mark
 from doorstep.ledger.handing_on import hand_on
 from doorstep.ledger.ledger import Ledger
 from doorstep.ledger.life import activate
@@ -26,7 +30,8 @@ from doorstep.ledger.records import (
     Walk,
     transition_id,
 )
-from doorstep.ledger.walking import News, walk
+from doorstep.ledger.touching import News
+from doorstep.ledger.walking import walk
 
 log: Final = logging.getLogger("doorstep.ledger")
 
@@ -105,24 +110,32 @@ def _sync_one(lake: Lake, ledger: Ledger, head: Head, at: int, progress: Progres
     snapshot = lake.snapshot().id
     moves = ledger.moves(head.name)
     whole = _why_whole(head)
+    known = None if whole else footing.read(lake.place, head.name, _mark(head))
     found = None
-    if whole is None:
+    if whole is None and known is None:
+        whole = "the file of where the last sync left off is gone"
+    elif known is not None:
+        assert head.snapshot is not None
+        assert head.horizon is not None
         moved = [one.account for one in moves if one.id > head.synced_move]
-        news = News(head.snapshot, [*dict.fromkeys([*ledger.due(head.name, until), *moved])])
+        news = News(head.snapshot, head.horizon, known, [*dict.fromkeys(moved)])
         found = walk(head.journey, lake.at(snapshot), until, moves, news, progress)
         if found is None:
             whole = f"the lake no longer knows snapshot {head.snapshot}, which the last sync saw"
     if found is None:
-        found = walk(head.journey, lake.at(snapshot), until, moves, News(None), progress)
+        found = walk(head.journey, lake.at(snapshot), until, moves, None, progress)
         assert found is not None
     change = _Changes(head, at)
     change.look(ledger, found)
     last_move = max((one.id for one in moves), default=0)
+    mark = Mark(head.cycle + 1, until, snapshot, head.definition_hash, at)
+    footing.write(lake.place, head.name, mark, found.footing)
     ledger.write(head, change.standings, change.lines, horizon=until, snapshot=snapshot, move=last_move, at=at)
+    footing.forget(lake.place, head.name, mark.cycle)
     return Synced(
         head.name,
         until,
-        change.looked,
+        found.looked,
         found.rows,
         change.count("added"),
         change.count("changed"),
@@ -130,6 +143,10 @@ def _sync_one(lake: Lake, ledger: Ledger, head: Head, at: int, progress: Progres
         whole,
         tuple(found.notes),
     )
+
+
+def _mark(head: Head) -> Mark:
+    return Mark(head.cycle, head.horizon or 0, head.snapshot or 0, head.definition_hash, head.synced_at or 0)
 
 
 def _why_whole(head: Head) -> str | None:
@@ -146,9 +163,8 @@ class _Changes:
     def __init__(self, head: Head, at: int) -> None:
         self._head, self._at = head, at
         self._anew = head.synced_version is not None and head.synced_version != head.version
-        self.standings: dict[str, tuple[Standing, int]] = {}
+        self.standings: dict[str, Standing] = {}
         self.lines: list[dict[str, Any]] = []
-        self.looked = 0
 
     def count(self, change: Change) -> int:
         """How many lines of a kind there are."""
@@ -156,6 +172,7 @@ class _Changes:
 
     def look(self, ledger: Ledger, found: Walk) -> None:
         """Compares each account that was walked, and those that should have been and are not there any more."""
+        self._go_on(ledger, found)
         accounts = None if found.whole else list(found.histories)
         if accounts == []:
             return
@@ -164,17 +181,25 @@ class _Changes:
             ledger.transitions(self._head.name, accounts),
         )
         every = dict.fromkeys([*found.histories, *known, *told] if found.whole else found.histories)
-        self.looked = len(every)
         for account in sorted(every):
             history = found.histories.get(account, History())
             self._stand(account, history.standing, known.get(account))
             self._compare(account, history.transitions, told.get(account, {}))
 
-    def _stand(self, account: str, now: Standing, known: tuple[Standing, int] | None) -> None:
-        """A standing that readers are shown anew is of this cycle."""
-        before, cycle = (Standing(), 0) if known is None else known
-        if now != before:
-            self.standings[account] = now, cycle if now.shown == before.shown else self._head.cycle + 1
+    def _go_on(self, ledger: Ledger, found: Walk) -> None:
+        """Adds what came after the last horizon."""
+        told = ledger.transitions(self._head.name, list(found.further))
+        for account, one in sorted(found.further.items()):
+            known = told.get(account, {})
+            entries = Counter(to for (to, _), stored in known.items() if not stored.retracted)
+            self.standings[account] = one.standing
+            holding = {identity: stored for identity, stored in known.items() if stored.retracted}
+            more = [replace(line, entry=line.entry + entries[line.to_stage]) for line in one.transitions]
+            self._compare(account, more, holding)
+
+    def _stand(self, account: str, now: Standing, before: Standing | None) -> None:
+        if now != (before or Standing()):
+            self.standings[account] = now
 
     def _compare(self, account: str, transitions: Sequence[Transition], told: Mapping[tuple[str, int], Stored]) -> None:
         now = {one.identity: one for one in transitions}

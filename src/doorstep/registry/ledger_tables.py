@@ -61,15 +61,12 @@ class JourneyMoveRow(Tables):
 
 
 class JourneyAccountRow(Tables):
-    """Where an account stands at its journey's horizon; ``stage`` is null for one that is not born. Nothing about it
-    changes before ``due_at`` without news. ``cycle`` is the sync that last changed where it stands.
+    """Where an account stands at its journey's horizon; ``stage`` is null for one that is not born. ``cycle`` is the
+    sync that last changed it.
     """
 
     __tablename__ = "journey_accounts"
-    __table_args__ = (
-        Index("ix_journey_accounts_journey_due_at", "journey", "due_at"),
-        Index("ix_journey_accounts_journey_cycle", "journey", "cycle"),
-    )
+    __table_args__ = (Index("ix_journey_accounts_journey_cycle", "journey", "cycle"),)
 
     journey: Mapped[Slug] = mapped_column(ForeignKey("journeys.name"), primary_key=True)
     account: Mapped[Words] = mapped_column(primary_key=True)
@@ -77,7 +74,6 @@ class JourneyAccountRow(Tables):
     high_water: Mapped[Words | None]
     since: Mapped[Microseconds | None]
     born_at: Mapped[Microseconds | None]
-    due_at: Mapped[Microseconds | None]
     cycle: Mapped[int]
     updated_at: Mapped[Microseconds]
 

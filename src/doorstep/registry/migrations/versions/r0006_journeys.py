@@ -67,13 +67,11 @@ def _states() -> None:
         sa.Column("high_water", sa.Text(), nullable=True),
         sa.Column("since", sa.BigInteger(), nullable=True),
         sa.Column("born_at", sa.BigInteger(), nullable=True),
-        sa.Column("due_at", sa.BigInteger(), nullable=True),
         sa.Column("cycle", sa.Integer(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["journey"], ["journeys.name"], name="fk_journey_accounts_journey"),
         sa.PrimaryKeyConstraint("journey", "account", name="pk_journey_accounts"),
     )
-    op.create_index("ix_journey_accounts_journey_due_at", "journey_accounts", ["journey", "due_at"])
     op.create_index("ix_journey_accounts_journey_cycle", "journey_accounts", ["journey", "cycle"])
     op.create_table(
         "journey_transitions",
