@@ -10,7 +10,7 @@ from typing import Any
 import doorstep
 from doorstep.ingest.records import Arrival, Event, Traits
 from doorstep.lake import Lake
-from doorstep.ledger import Ledger, Synced, activate, document_of, draft, sync
+from doorstep.ledger import Ledger, Synced, activate, draft, sync
 from doorstep.registry import open_database
 
 START = 1_767_225_600_000_000
@@ -36,7 +36,7 @@ class World:
         self.ledger.database.close()
 
     def activate(self, document: Mapping[str, Any], at: int, **options: Any) -> str:
-        head = draft(self.ledger, document_of(document), by="ann", at=at)
+        head = draft(self.ledger, document, by="ann", at=at)
         activate(self.ledger, head.name, by="ann", at=at, **options)
         return head.name
 

@@ -12,7 +12,7 @@ import pytest
 
 from doorstep.errors import DoorstepError, RegistryError, StoreError
 from doorstep.lake.attach import attached
-from doorstep.ledger import activate, archive, document_of, draft, move, pause, sync, take_effect
+from doorstep.ledger import activate, archive, draft, move, pause, sync, take_effect
 from doorstep.ledger.exporting import export
 from doorstep.ledger.handing_on import transitions_of
 from doorstep.server.stores import syncing
@@ -49,7 +49,7 @@ def test_a_new_version_marks_what_it_finds_and_announces_nothing_of_it(tmp_path:
     world.lake.accept([event(1, "acme", "try", 0), event(2, "acme", "pay", HOUR), event(3, "zoo", "try", HOUR)])
     world.sync(START + 2 * HOUR)
     gone = {**JOURNEY, "stages": [{"id": "new"}, {"id": "paying", "criteria": {"did": "pay"}}]}
-    draft(world.ledger, document_of(gone), by="ann", at=START + 3 * HOUR)
+    draft(world.ledger, gone, by="ann", at=START + 3 * HOUR)
     (found,) = take_effect(world.lake, world.ledger, "life", START + 3 * HOUR, by="ann")
     assert (found.whole, found.failure) == ("version 2 is new", None)
     assert _lines(world, "account", "to_stage", "change", "cause", "version") == [
@@ -98,7 +98,7 @@ def test_moves_by_hand_are_inputs_with_who_and_why(tmp_path: Path) -> None:
     with pytest.raises(RegistryError, match="reason"):
         move(world.ledger, "life", "acme", "paying", by="eve", reason=" ", at=START, now=START)
     fewer = {**JOURNEY, "stages": JOURNEY["stages"][:2]}
-    draft(world.ledger, document_of(fewer), by="ann", at=START + 3 * HOUR)
+    draft(world.ledger, fewer, by="ann", at=START + 3 * HOUR)
     (found,) = take_effect(world.lake, world.ledger, "life", START + 3 * HOUR, by="ann")
     assert "1 moves by hand lead to stages" in found.notes[0]
     world.close()

@@ -97,17 +97,18 @@ def draft_journey(
     by: By = None,
     as_json: AsJson = False,
 ) -> None:
-    """Keep a document as the next version of its journey, without activating it."""
-    from doorstep.ledger import document_of, draft
+    """Publish a document as the next version of its journey, to be activated later."""
+    from doorstep.ledger import draft
+    from doorstep.registry import draft as drafted
 
-    document = document_of(file)
+    document = drafted(file)
     with opened(data, create=True) as (_, ledger):
         _tell(draft(ledger, document, by=who(by), at=clock()), as_json)
 
 
 @journey.command()
 def activate(
-    named: Annotated[str, typer.Argument(help="A document, or the name of a journey that is kept.")],
+    named: Annotated[str, typer.Argument(help="A document, or a published journey: name, or name@3.")],
     data: Data = DATA,
     lag: Lag = None,
     announce_within: Within = None,
@@ -116,24 +117,30 @@ def activate(
     as_json: AsJson = False,
 ) -> None:
     """Activate a journey, or a new version of it, and write every account's history."""
-    from doorstep.ledger import document_of, draft, take_effect
+    from doorstep.ledger import draft, take_effect
+    from doorstep.registry import Reference, reference
+    from doorstep.registry import draft as drafted
 
     moment, person = _instant(at), who(by)
-    is_file = Path(named).suffix in {".yaml", ".yml", ".json"}
-    document = document_of(Path(named)) if is_file else None
+    is_file = Path(named).exists() or Path(named).suffix in {".yaml", ".yml", ".json"}
+    document = drafted(Path(named)) if is_file else None
     with opened(data, create=True) as (lake, ledger), terminal.progress() as told:
-        name = named if document is None else draft(ledger, document, by=person, at=moment).name
+        if document is None:
+            wanted = reference(named)
+        else:
+            wanted = Reference(draft(ledger, document, by=person, at=moment).name, None)
         found = take_effect(
             lake,
             ledger,
-            name,
+            wanted.name,
             moment,
             by=person,
+            version=wanted.version,
             lag=_length(lag),
             announce_within=_length(announce_within),
             progress=told,
         )
-        head = ledger.head(name)
+        head = ledger.head(wanted.name)
     if not as_json:
         _tell(head, as_json)
     _show(found, as_json)

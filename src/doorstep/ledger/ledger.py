@@ -9,7 +9,6 @@ from typing import Any, Final
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
-from doorstep.definitions.reading import load_journey_text
 from doorstep.errors import RegistryError, nearest
 from doorstep.ledger.records import Head, Move, Standing, Stored, Transition
 from doorstep.registry import (
@@ -18,7 +17,7 @@ from doorstep.registry import (
     JourneyMoveRow,
     JourneyRow,
     JourneyTransitionRow,
-    JourneyVersionRow,
+    Registry,
 )
 
 AT_A_TIME: Final = 500
@@ -33,16 +32,40 @@ class Ledger:
     def __init__(self, database: Database) -> None:
         self.database = database
 
+    def published(self, at: int = 0) -> Registry:
+        """The registry, which has the versions of journeys; what it writes is written at ``at``."""
+        return Registry(self.database, lambda: at)
+
     def heads(self) -> tuple[Head, ...]:
         """Every journey, by name."""
         with self.database.reading() as session:
             rows = session.scalars(select(JourneyRow).order_by(JourneyRow.name)).all()
-            return tuple(_head(session, row) for row in rows)
+            return tuple(map(self._head, rows))
 
     def head(self, name: str) -> Head:
         """One journey. RegistryError ``no-such-journey``."""
         with self.database.reading() as session:
-            return _head(session, row_of(session, name))
+            return self._head(row_of(session, name))
+
+    def _head(self, row: JourneyRow) -> Head:
+        version = self.published().version(row.name, row.version)
+        return Head(
+            row.name,
+            row.state,  # type: ignore[arg-type]
+            row.version,
+            version.journey(),
+            version.hash,
+            row.lag,
+            row.announce_within,
+            row.active_since,
+            row.activated_at,
+            row.horizon,
+            row.snapshot,
+            row.synced_version,
+            row.synced_move,
+            row.cycle,
+            row.synced_at,
+        )
 
     def moves(self, name: str) -> tuple[Move, ...]:
         """Moves by hand, in the order they were made."""
@@ -160,27 +183,6 @@ def row_of(session: Session, name: str) -> JourneyRow:
         mend = f"Did you mean {near}?" if near else "`doorstep journey list` shows what there is."
         raise RegistryError("no-such-journey", f"There is no journey {name}. {mend}")
     return row
-
-
-def _head(session: Session, row: JourneyRow) -> Head:
-    version = session.get_one(JourneyVersionRow, (row.name, row.version))
-    return Head(
-        row.name,
-        row.state,  # type: ignore[arg-type]
-        row.version,
-        load_journey_text(version.text, file=f"{row.name}@{row.version}.{version.form}"),
-        version.definition_hash,
-        row.lag,
-        row.announce_within,
-        row.active_since,
-        version.activated_at,
-        row.horizon,
-        row.snapshot,
-        row.synced_version,
-        row.synced_move,
-        row.cycle,
-        row.synced_at,
-    )
 
 
 __all__ = ["Ledger", "row_of"]

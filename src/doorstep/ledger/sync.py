@@ -78,7 +78,7 @@ def take_effect(
     """Activates a version (default: the last one) and syncs. What an active journey's old version has to say up to
     ``at`` is written before, so that what the new one says otherwise is known to be its doing.
     """
-    if ledger.head(name).state == "active":
+    if any(one.name == name and one.state == "active" for one in ledger.heads()):
         before = sync(lake, ledger, at, names=[name], progress=progress)
         if before[0].failure is not None:
             log.warning("the version before could not be synced once more: %s", before[0].failure)

@@ -1,4 +1,4 @@
-"""What is remembered of journeys, as tables: their lives and versions, moves by hand, where every account stands, and
+"""What is remembered of journeys, as tables: their lives, moves by hand, where every account stands, and
 how it came there. Times and lengths are microseconds; see `tables`.
 """
 
@@ -7,20 +7,24 @@ from __future__ import annotations
 from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from doorstep.registry.tables import Digest, Microseconds, Opaque, Slug, Tables, Words
+from doorstep.registry.tables import Microseconds, Opaque, Slug, Tables, Words
 
 
 class JourneyRow(Tables):
-    """A journey and how far its history was written; its row is what writers of that journey lock."""
+    """A published journey that is kept, the version of it that counts, since when and by whose act, and how far its
+    history was written; its row is what writers of that journey lock.
+    """
 
     __tablename__ = "journeys"
 
-    name: Mapped[Slug] = mapped_column(primary_key=True)
+    name: Mapped[Slug] = mapped_column(ForeignKey("definitions.name"), primary_key=True)
     state: Mapped[str] = mapped_column(String(8))
     version: Mapped[int]
     lag: Mapped[Microseconds]
     announce_within: Mapped[Microseconds]
     active_since: Mapped[Microseconds | None]
+    activated_by: Mapped[Words | None]
+    activated_at: Mapped[Microseconds | None]
     changed_by: Mapped[Words]
     changed_at: Mapped[Microseconds]
     horizon: Mapped[Microseconds | None]
@@ -29,20 +33,6 @@ class JourneyRow(Tables):
     synced_move: Mapped[int]
     cycle: Mapped[int]
     synced_at: Mapped[Microseconds | None]
-
-
-class JourneyVersionRow(Tables):
-    """One version of a journey's document; never changed, never deleted."""
-
-    __tablename__ = "journey_versions"
-
-    name: Mapped[Slug] = mapped_column(ForeignKey("journeys.name"), primary_key=True)
-    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    definition_hash: Mapped[Digest]
-    text: Mapped[Words]
-    form: Mapped[str] = mapped_column(String(4))
-    activated_by: Mapped[Words | None]
-    activated_at: Mapped[Microseconds | None]
 
 
 class JourneyMoveRow(Tables):
@@ -107,4 +97,4 @@ class JourneyTransitionRow(Tables):
     announce_why: Mapped[Words]
 
 
-__all__ = ["JourneyAccountRow", "JourneyMoveRow", "JourneyRow", "JourneyTransitionRow", "JourneyVersionRow"]
+__all__ = ["JourneyAccountRow", "JourneyMoveRow", "JourneyRow", "JourneyTransitionRow"]

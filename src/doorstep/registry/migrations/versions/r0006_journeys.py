@@ -1,4 +1,4 @@
-"""Journeys: their lives, versions and moves, where accounts stand, and how they came there."""
+"""Journeys: their lives and moves, where accounts stand, and how they came there."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ def upgrade() -> None:
         sa.Column("lag", sa.BigInteger(), nullable=False),
         sa.Column("announce_within", sa.BigInteger(), nullable=False),
         sa.Column("active_since", sa.BigInteger(), nullable=True),
+        sa.Column("activated_by", sa.Text(), nullable=True),
+        sa.Column("activated_at", sa.BigInteger(), nullable=True),
         sa.Column("changed_by", sa.Text(), nullable=False),
         sa.Column("changed_at", sa.BigInteger(), nullable=False),
         sa.Column("horizon", sa.BigInteger(), nullable=True),
@@ -27,19 +29,8 @@ def upgrade() -> None:
         sa.Column("synced_move", sa.Integer(), nullable=False),
         sa.Column("cycle", sa.Integer(), nullable=False),
         sa.Column("synced_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["name"], ["definitions.name"], name="fk_journeys_name"),
         sa.PrimaryKeyConstraint("name", name="pk_journeys"),
-    )
-    op.create_table(
-        "journey_versions",
-        sa.Column("name", sa.String(100), nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False, autoincrement=False),
-        sa.Column("definition_hash", sa.String(64), nullable=False),
-        sa.Column("text", sa.Text(), nullable=False),
-        sa.Column("form", sa.String(4), nullable=False),
-        sa.Column("activated_by", sa.Text(), nullable=True),
-        sa.Column("activated_at", sa.BigInteger(), nullable=True),
-        sa.ForeignKeyConstraint(["name"], ["journeys.name"], name="fk_journey_versions_name"),
-        sa.PrimaryKeyConstraint("name", "number", name="pk_journey_versions"),
     )
     op.create_table(
         "journey_moves",
