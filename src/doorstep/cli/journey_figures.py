@@ -260,7 +260,14 @@ def history(
     data: Data = DATA,
     as_json: AsJson = False,
 ) -> None:
-    """Every transition of one account, with what brought it about."""
+    """Every transition of one account, with what brought it about; without --events or --lake: what syncs of a journey
+    that is kept in --data found, and when.
+    """
+    if events is None and lake is None:
+        from doorstep.cli.journey_life import kept_history
+
+        kept_history(str(file), unit, data, as_json=as_json)
+        return
     from doorstep.journeys.evidence import account_history
 
     told = account_history(

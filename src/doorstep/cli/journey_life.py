@@ -222,6 +222,27 @@ def export(
         terminal.show(Text("; ".join(f"{kind}: {number_of(rows, 'row')} written" for kind, rows in written.items())))
 
 
+def kept_history(named: str, unit: str, data: Path, *, as_json: bool) -> None:
+    """What syncs said about an account, line by line, as ``doorstep journey history NAME`` shows it."""
+    from doorstep.cli import journey_screens
+    from doorstep.funnels.result import instant
+    from doorstep.registry import reference
+
+    name = reference(named).name
+    with opened(data) as (_, ledger):
+        head, lines = ledger.head(name), ledger.lines(name, unit)
+        stands = ledger.standings(name, [unit]).get(unit)
+    if not as_json:
+        terminal.show(journey_screens.kept(unit, instant(head.horizon), stands, lines))
+        return
+    told = {"journey": name, "unit": unit, "at": instant(head.horizon)}
+    told |= {"stage": stands.stage if stands else None, "since": instant(stands.since) if stands else None}
+    times = ("occurred_at", "detected_at")
+    terminal.show_json(
+        {**told, "lines": [{**asdict(one), **{at: instant(getattr(one, at)) for at in times}} for one in lines]}
+    )
+
+
 def _tell(head: Head, as_json: bool) -> None:
     if as_json:
         terminal.show_json(_plain(head))
@@ -261,4 +282,4 @@ def _length(text: str | None) -> int | None:
         raise RunError("bad-length", f"{text!r} is no length of time: {error}.") from None
 
 
-__all__ = ["app"]
+__all__ = ["app", "kept_history"]

@@ -107,13 +107,22 @@ def account_history(
     source_timezone: str = "UTC",
 ) -> AccountHistory:
     """The transitions of one account with their evidence; arguments and errors as for `explain_account`."""
-    definition, account, until = life_of(journey, source, unit, at, traits, columns, moves, timezone, source_timezone)
-    return history_told(definition, unit, account, until)
+    life = life_of(journey, source, unit, at, traits, columns, moves, timezone, source_timezone)
+    return history_told(life.journey, unit, life.account, life.until, life.history)
 
 
-def history_told(journey: Journey, unit: str, account: Account, until: int) -> AccountHistory:
-    """The history of an account whose life is known."""
-    history = walk(journey, account, until)
+def evidence_of(journey: Journey, account: Account, history: History) -> tuple[tuple[Evidence, ...], ...]:
+    """That of each transition of ``history``; of the account's rows, in the order of time, those that are still in some
+    window then are enough, unless the journey asks for ages.
+    """
+    return tuple(step.evidence for step in _Witness(journey, account, history).steps())
+
+
+def history_told(
+    journey: Journey, unit: str, account: Account, until: int, history: History | None = None
+) -> AccountHistory:
+    """The history of an account whose life is known (``history``: where it was walked already)."""
+    history = history or walk(journey, account, until)
     if history is None:
         return AccountHistory(unit, instant(until) or "", None, None, None, ())
     steps = tuple(_Witness(journey, account.until(until), history).steps())
@@ -243,4 +252,13 @@ def ordinal(number: int) -> str:
     return f"{number:,}{ending}"
 
 
-__all__ = ["AccountHistory", "Evidence", "EvidenceRow", "Step", "account_history", "history_told", "ordinal"]
+__all__ = [
+    "AccountHistory",
+    "Evidence",
+    "EvidenceRow",
+    "Step",
+    "account_history",
+    "evidence_of",
+    "history_told",
+    "ordinal",
+]

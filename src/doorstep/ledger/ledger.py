@@ -10,7 +10,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from doorstep.errors import RegistryError, nearest
-from doorstep.ledger.records import Head, Move, Standing, Stored, Transition
+from doorstep.ledger.records import Head, Line, Move, Standing, Stored, Transition
 from doorstep.registry import (
     Database,
     JourneyAccountRow,
@@ -107,6 +107,18 @@ class Ledger:
                     told[to, entry] = Stored(known, change == "retracted", announced)
             return found
 
+    def lines(self, name: str, account: str) -> tuple[Line, ...]:
+        """All that syncs said about an account, in the order in which they did. RegistryError ``no-such-account``."""
+        row = JourneyTransitionRow
+        by_hand = {(one.at, one.to_stage): one for one in self.moves(name) if one.account == account}
+        with self.database.reading() as session:
+            query = select(row).where(row.journey == name, row.account == account).order_by(row.seq)
+            found = tuple(_line(one, by_hand) for one in session.scalars(query))
+        if not found and account not in self.standings(name, [account]):
+            message = f"The ledger of {name} has no account {account!r}."
+            raise RegistryError("no-such-account", f"{message} `doorstep journey export` writes all it has.")
+        return found
+
     def write(
         self,
         head: Head,
@@ -141,6 +153,24 @@ class Ledger:
             session.execute(update(JourneyRow).where(JourneyRow.name == head.name).values(reached))
 
         self.database.write(work)
+
+
+def _line(row: JourneyTransitionRow, by_hand: Mapping[tuple[int, str], Move]) -> Line:
+    move = by_hand.get((row.occurred_at, row.to_stage)) if row.manual else None
+    return Line(
+        row.change,
+        row.from_stage,
+        row.to_stage,
+        row.entry,
+        tuple(json.loads(row.skipped)),
+        row.occurred_at,
+        row.detected_at,
+        row.cause,
+        row.version,
+        None if move is None else move.by,
+        None if move is None else move.reason,
+        None if row.evidence is None else json.loads(row.evidence),
+    )
 
 
 def _replace(session: Session, head: Head, standings: Mapping[str, Standing], at: int) -> None:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from doorstep.definitions.journey import Journey
 from doorstep.ledger.footing import Footing
@@ -107,6 +107,26 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """What a sync said about a transition, as it was written: times are microseconds; ``evidence``: which criteria it
+    rests on, which of them tipped, and by which rows (see `journeys.evidence.Evidence`); None where none was kept.
+    """
+
+    change: str
+    from_stage: str
+    to_stage: str
+    entry: int
+    skipped: tuple[str, ...]
+    occurred_at: int
+    detected_at: int
+    cause: str
+    version: int
+    by: str | None
+    reason: str | None
+    evidence: Sequence[Mapping[str, Any]] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Walk:
     """What a sync found: whole ``histories``, what of others is ``further``, and where everyone stands now. ``whole``:
     histories are of all there are. ``looked``: how many accounts were walked.
@@ -143,6 +163,7 @@ __all__ = [
     "Further",
     "Head",
     "History",
+    "Line",
     "Move",
     "Standing",
     "State",

@@ -32,6 +32,7 @@ from doorstep.ledger.records import (
 )
 from doorstep.ledger.touching import News
 from doorstep.ledger.walking import walk
+from doorstep.ledger.witnessing import MOST, Found, witness
 
 log: Final = logging.getLogger("doorstep.ledger")
 
@@ -127,6 +128,10 @@ def _sync_one(lake: Lake, ledger: Ledger, head: Head, at: int, progress: Progres
         assert found is not None
     change = _Changes(head, at)
     change.look(ledger, found)
+    chosen = change.to_be_told()
+    change.tell(witness(head.journey, lake.at(snapshot), until, chosen))
+    left = len(change.found) - len(chosen)
+    notes = [*found.notes, *([f"evidence is kept for {len(chosen):,} accounts, not for {left:,} more."] * (left > 0))]
     last_move = max((one.id for one in moves), default=0)
     mark = Mark(head.cycle + 1, until, snapshot, head.definition_hash, at)
     footing.write(lake.place, head.name, mark, found.footing)
@@ -141,7 +146,7 @@ def _sync_one(lake: Lake, ledger: Ledger, head: Head, at: int, progress: Progres
         change.count("changed"),
         change.count("retracted"),
         whole,
-        tuple(found.notes),
+        tuple(notes),
     )
 
 
@@ -165,6 +170,7 @@ class _Changes:
         self._anew = head.synced_version is not None and head.synced_version != head.version
         self.standings: dict[str, Standing] = {}
         self.lines: list[dict[str, Any]] = []
+        self.found: dict[str, Found] = {}
 
     def count(self, change: Change) -> int:
         """How many lines of a kind there are."""
@@ -185,6 +191,7 @@ class _Changes:
             history = found.histories.get(account, History())
             self._stand(account, history.standing, known.get(account))
             self._compare(account, history.transitions, told.get(account, {}))
+            self._find(account, history.standing, history.transitions)
 
     def _go_on(self, ledger: Ledger, found: Walk) -> None:
         """Adds what came after the last horizon."""
@@ -196,6 +203,31 @@ class _Changes:
             holding = {identity: stored for identity, stored in known.items() if stored.retracted}
             more = [replace(line, entry=line.entry + entries[line.to_stage]) for line in one.transitions]
             self._compare(account, more, holding)
+            before = [stored.transition for stored in known.values() if not stored.retracted]
+            self._find(account, one.standing, [*sorted(before, key=lambda line: line.occurred_at), *more])
+
+    def _find(self, account: str, standing: Standing, transitions: Sequence[Transition]) -> None:
+        """Remembers the account if there is something new to be told of its transitions."""
+        times = []
+        for line in reversed(self.lines):
+            if line["account"] != account:
+                break
+            times += [line["occurred_at"]] if line["change"] != "retracted" else []
+        if times and standing.born_at is not None:
+            self.found[account] = Found(standing.born_at, tuple(transitions), min(times))
+
+    def to_be_told(self) -> dict[str, Found]:
+        """The accounts whose evidence is kept: at most so many, those that are announced first."""
+        if len(self.found) <= MOST:
+            return self.found
+        announced = {line["account"] for line in self.lines if line["announce"]}
+        return {name: self.found[name] for name in sorted(self.found, key=lambda one: one not in announced)[:MOST]}
+
+    def tell(self, evidence: Mapping[tuple[str, tuple[str, int]], str]) -> None:
+        """Puts evidence beside the lines that say what came about."""
+        for line in self.lines:
+            if line["change"] != "retracted":
+                line["evidence"] = evidence.get((line["account"], (line["to_stage"], line["entry"])))
 
     def _stand(self, account: str, now: Standing, before: Standing | None) -> None:
         if now != (before or Standing()):
@@ -256,6 +288,7 @@ class _Changes:
                 "version": self._head.version,
                 "announce": not silent,
                 "announce_why": silent,
+                "evidence": None,
             }
         )
 

@@ -41,7 +41,7 @@ def walk(
     what changed since.
     """
     with engine(progress=progress) as running:
-        opened = _with_plain_keys(open_all(running, journey, lake, None, _moment(until), None, None, "UTC", "UTC"))
+        opened = opened_at(running, journey, lake, until)
         notes = list(opened.notes)
         if moves:
             opened = replace(opened, moves=_moves(running, journey, moves, notes))
@@ -56,8 +56,11 @@ def walk(
         return _follow(opened, news, moves, notes)
 
 
-def _with_plain_keys(opened: Opened) -> Opened:
-    """Accounts that the lake has no numbers for are named by texts, wherever they come from."""
+def opened_at(running: Engine, journey: Journey, lake: LakeAt, until: int) -> Opened:
+    """The lake's rows and traits up to ``until``; accounts that it has no numbers for are named by texts, wherever they
+    come from.
+    """
+    opened = open_all(running, journey, lake, None, _moment(until), None, None, "UTC", "UTC")
     names = opened.query.journey.unit_columns
     units = [
         sql if opened.coded and opened.rows.is_coded(name) else f"CAST({sql} AS VARCHAR)"
@@ -331,4 +334,4 @@ def _transitions(stages: Sequence[str], lines: Sequence[Sequence[Any]]) -> tuple
     return tuple(found)
 
 
-__all__ = ["walk"]
+__all__ = ["opened_at", "walk"]

@@ -95,6 +95,7 @@ class JourneyTransitionRow(Tables):
     version: Mapped[int]
     announce: Mapped[bool]
     announce_why: Mapped[Words]
+    evidence: Mapped[Words | None]
 
 
 __all__ = ["JourneyAccountRow", "JourneyMoveRow", "JourneyRow", "JourneyTransitionRow"]

@@ -82,6 +82,7 @@ def _states() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("announce", sa.Boolean(), nullable=False),
         sa.Column("announce_why", sa.Text(), nullable=False),
+        sa.Column("evidence", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(["journey"], ["journeys.name"], name="fk_journey_transitions_journey"),
         sa.PrimaryKeyConstraint("seq", name="pk_journey_transitions"),
     )
