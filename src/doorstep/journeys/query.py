@@ -19,7 +19,7 @@ BITS = 64
 def needs_of(journey: Journey, plan: JourneyPlan) -> Needs:
     """What a replay wants to know of each row."""
     names = frozenset[str]().union(*(properties_of(one) for one in conditions_of(journey, plan)))
-    return Needs(properties=names | {*plan.summed, *plan.told}, units=journey.unit_columns)
+    return Needs(properties=names | {*plan.summed, *plan.told}, units=journey.id_columns)
 
 
 @dataclass(frozen=True, slots=True)

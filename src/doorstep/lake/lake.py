@@ -237,10 +237,10 @@ class Lake:
         return open_at(connection, self.place, None, needs)
 
     def open_traits(
-        self, connection: duckdb.DuckDBPyConnection, unit: tuple[str, ...], names: Sequence[str]
+        self, connection: duckdb.DuckDBPyConnection, unit: tuple[str, ...], names: Sequence[str], *, spelt: bool = False
     ) -> str | None:
         """The history of the unit's traits, over a connection that ran `open_rows` (see `traits.history`)."""
-        return history(connection, unit, names)
+        return history(connection, unit, names, spelt=spelt)
 
     def open_runs(self, needs: Needs, snapshot: int | None = None) -> LakeRuns | None:
         """The latest events, or those of a snapshot, as runs; None where these cannot tell all that is needed."""
@@ -294,10 +294,10 @@ class LakeAt:
         return self.lake.open_runs(needs, self._number())
 
     def open_traits(
-        self, connection: duckdb.DuckDBPyConnection, unit: tuple[str, ...], names: Sequence[str]
+        self, connection: duckdb.DuckDBPyConnection, unit: tuple[str, ...], names: Sequence[str], *, spelt: bool = False
     ) -> str | None:
         """As `Lake.open_traits`, of the snapshot."""
-        return history(connection, unit, names)
+        return history(connection, unit, names, spelt=spelt)
 
     def _number(self) -> int:
         if self.snapshot < 0:

@@ -48,6 +48,8 @@ class Footing:
     keys: tuple[pa.Array, ...]
     lines: Integers
     lacking: NDArray[np.int32]
+    who: pa.Table | None = None
+    """Who is who, as `who_is_who` tells it, where the journey stitches ids."""
 
     def table(self) -> pa.Table:
         """As a relation: ``u0``…, ``place`` (the number of the line), `NAMES`, and ``s0``… of the leaves."""
@@ -60,12 +62,9 @@ class Footing:
 
 def read(place: Place, journey: str, mark: Mark) -> Footing | None:
     """The footing of a cycle; None where there is none, or it is another's."""
-    try:
-        with pa.memory_map(str(_file(place, journey, mark.cycle))) as file:
-            table = pa.ipc.open_file(file).read_all()
-    except (OSError, pa.ArrowInvalid):
-        return None
-    if (table.schema.metadata or {}).get(b"mark") != mark.text():
+    file = _file(place, journey, mark.cycle)
+    table, who = _read(file, mark), _read(file.with_suffix(".who"), mark)
+    if table is None:
         return None
     units = sum(name.startswith("u") for name in table.column_names)
     leaves = len(table.column_names) - units - len(NAMES)
@@ -73,7 +72,17 @@ def read(place: Place, journey: str, mark: Mark) -> Footing | None:
         tuple(in_one(table.column(f"u{number}")) for number in range(units)),
         np.column_stack([_numbers(table, name) for name in NAMES]),
         np.column_stack([np.zeros((table.num_rows, 0), np.int32), *(_numbers(table, f"s{n}") for n in range(leaves))]),
+        who,
     )
+
+
+def _read(path: Path, mark: Mark) -> pa.Table | None:
+    try:
+        with pa.memory_map(str(path)) as file:
+            table = pa.ipc.open_file(file).read_all()
+    except (OSError, pa.ArrowInvalid):
+        return None
+    return table if (table.schema.metadata or {}).get(b"mark") == mark.text() else None
 
 
 def _numbers(table: pa.Table, name: str) -> NDArray[Any]:
@@ -84,21 +93,27 @@ def write(place: Place, journey: str, mark: Mark, footing: Footing) -> None:
     """Keeps a footing, on disk when this returns, beside that of the cycle before."""
     file = _file(place, journey, mark.cycle)
     file.parent.mkdir(parents=True, exist_ok=True)
-    table = footing.table().drop_columns(["place"]).replace_schema_metadata({b"mark": mark.text()})
-    part = file.with_suffix(".part")
+    if footing.who is not None:
+        _write(file.with_suffix(".who"), mark, footing.who)
+    _write(file, mark, footing.table().drop_columns(["place"]))
+
+
+def _write(path: Path, mark: Mark, table: pa.Table) -> None:
+    part = path.with_suffix(".part")
+    table = table.replace_schema_metadata({b"mark": mark.text()})
     with open(part, "wb") as written:
         with pa.ipc.new_file(written, table.schema) as writer:
             writer.write_table(table)
         written.flush()
         os.fsync(written.fileno())
-    part.rename(file)
+    part.rename(path)
 
 
 def forget(place: Place, journey: str, cycle: int) -> None:
     """Removes the footings of all other cycles."""
     kept = _file(place, journey, cycle)
     for file in kept.parent.glob("*"):
-        if file != kept:
+        if file.stem != kept.stem:
             file.unlink(missing_ok=True)
 
 

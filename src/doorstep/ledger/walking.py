@@ -23,7 +23,7 @@ from doorstep.lake import LakeAt
 from doorstep.lake.changes import has_snapshot, numbered, spelt
 from doorstep.ledger.footing import DUE, Footing
 from doorstep.ledger.records import Further, History, Move, Standing, Transition, Walk
-from doorstep.ledger.touching import ANEW, FROM_THERE, TOUCHED, WHOLE, News, texts_of, touch
+from doorstep.ledger.touching import ANEW, FROM_THERE, TOUCHED, WHOLE, News, texts_of, touch, who_is_who
 
 Key = tuple[str, ...]
 """An account as the lake's rows name it: ids by their numbers."""
@@ -48,7 +48,7 @@ def walk(
         if news is None:
             walked, later = walk_opened(opened), _later(opened, moves)
             names = _names(opened, [*_keys(walked.units), *later])
-            footing = _footed(_empty(opened, walked), walked, later, opened)
+            footing = _footed(_empty(opened), walked, later)
             return Walk(_histories(journey, walked, later, names), {}, footing, True, walked.rows, len(names), notes)
         if news.since > lake.snapshot or not has_snapshot(running.connection, news.since):
             return None
@@ -61,6 +61,8 @@ def opened_at(running: Engine, journey: Journey, lake: LakeAt, until: int) -> Op
     come from.
     """
     opened = open_all(running, journey, lake, None, _moment(until), None, None, "UTC", "UTC")
+    if opened.stitching is not None:
+        return opened
     names = opened.query.journey.unit_columns
     units = [
         sql if opened.coded and opened.rows.is_coded(name) else f"CAST({sql} AS VARCHAR)"
@@ -85,7 +87,7 @@ def _follow(opened: Opened, news: News, moves: Sequence[Move], notes: list[str])
         else:
             later = _later(begun, moves)
             further = _further(opened, walked)
-            footing = _footed(footing, walked, later, opened)
+            footing = _footed(footing, walked, later)
             rows, looked = rows + walked.rows, looked + len(walked.accounts)
     histories: dict[str, History] = {}
     if _count(opened.engine, f"kind >= {ANEW}"):
@@ -96,7 +98,7 @@ def _follow(opened: Opened, news: News, moves: Sequence[Move], notes: list[str])
         begun = _narrowed(opened, f"kind >= {ANEW}", nothing, news.horizon, some)
         walked, later = _placed(opened, walk_opened(begun)), _later(begun, moves)
         histories = _histories(journey, walked, later, _names(opened, _keys(walked.units)))
-        footing = _footed(footing, walked, later, opened)
+        footing = _footed(footing, walked, later)
         rows, looked = rows + walked.rows, looked + len(walked.accounts)
     return Walk(histories, further, footing, False, rows, looked, notes)
 
@@ -109,7 +111,7 @@ def _passed_over(opened: Opened, footing: Footing) -> Footing:
         f"SELECT place, coalesce(future, {NEVER}) AS future{came} FROM {TOUCHED} WHERE kind = 0 AND place >= 0"
     ).to_arrow_table()
     if not table.num_rows:
-        return Footing(footing.keys, footing.lines.copy(), footing.lacking.copy())
+        return Footing(footing.keys, footing.lines.copy(), footing.lacking.copy(), who_is_who(opened))
 
     def numbers(name: str) -> NDArray[np.int64]:
         return np.array(table.column(name).to_numpy(), np.int64)
@@ -118,10 +120,10 @@ def _passed_over(opened: Opened, footing: Footing) -> Footing:
     lines[places, DUE] = np.minimum(lines[places, DUE], numbers("future"))
     for leaf in range(leaves):
         lacking[places, leaf] = np.maximum(0, lacking[places, leaf] - numbers(f"n{leaf}"))
-    return Footing(footing.keys, lines, lacking)
+    return Footing(footing.keys, lines, lacking, who_is_who(opened))
 
 
-def _footed(footing: Footing, walked: Walked, later: Mapping[Key, int], opened: Opened) -> Footing:
+def _footed(footing: Footing, walked: Walked, later: Mapping[Key, int]) -> Footing:
     """The footing, with where the walked accounts stand now."""
     lines = walked.accounts.copy()
     if later:
@@ -153,15 +155,17 @@ def _footed(footing: Footing, walked: Walked, later: Mapping[Key, int], opened: 
         keys,
         np.concatenate([footing.lines, lines[fresh], np.array(more, np.int64).reshape(-1, 5)]),
         np.concatenate([footing.lacking, lacking[fresh], np.zeros((len(unborn), footing.lacking.shape[1]), np.int32)]),
+        footing.who,
     )
 
 
-def _empty(opened: Opened, walked: Walked) -> Footing:
+def _empty(opened: Opened) -> Footing:
     """The footing of nobody."""
     names = opened.query.journey.unit_columns
     coded = [opened.coded and opened.rows.is_coded(name) for name in names]
     keys = tuple(pa.array([], pa.int32() if one else pa.string()) for one in coded)
-    return Footing(keys, np.zeros((0, 5), np.int64), np.zeros((0, len(opened.plan.leaves)), np.int32))
+    nothing = np.zeros((0, 5), np.int64), np.zeros((0, len(opened.plan.leaves)), np.int32)
+    return Footing(keys, *nothing, who_is_who(opened))
 
 
 def _placed(opened: Opened, walked: Walked) -> Walked:
@@ -242,7 +246,8 @@ def _moves(running: Engine, journey: Journey, moves: Sequence[Move], notes: list
         "move", pa.array(range(len(known)), pa.int64())
     )
     running.connection.register("doorstep_moves", texts)
-    found = running.connection.execute(f"{numbered(columns, 'doorstep_moves')} ORDER BY move").fetchall()
+    named = "FROM doorstep_moves" if journey.stitch is not None else numbered(columns, "doorstep_moves")
+    found = running.connection.execute(f"{named} ORDER BY move").fetchall()
     rows = [
         {
             **{name: str(value) for name, value in zip(columns, key, strict=True)},

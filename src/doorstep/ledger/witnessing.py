@@ -84,7 +84,8 @@ def _narrowed(opened: Opened, found: Mapping[str, Found]) -> tuple[dict[tuple[st
     columns, keys = query.journey.unit_columns, query.unit_columns
     texts = texts_of(columns, list(found)).append_column("account", pa.array(list(found), pa.string()))
     connection.register("doorstep_found", texts)
-    connection.execute(f"CREATE TEMP TABLE doorstep_told AS {numbered(columns, 'doorstep_found')}")
+    named = "FROM doorstep_found" if opened.stitching is not None else numbered(columns, "doorstep_found")
+    connection.execute(f"CREATE TEMP TABLE doorstep_told AS {named}")
     cast = ", ".join(f"CAST({column} AS VARCHAR)" for column in keys)
     names = connection.execute(f"SELECT {cast}, account FROM doorstep_told").fetchall()
     some = "true"
