@@ -21,7 +21,7 @@ LAX = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_
 
 
 REFUSED = {"impossible-literal", "no-traits"}
-"""Some journeys that are made up cannot be run: where ids are stitched, nothing is known of ``unit.plan`` beside rows."""
+"""Some that are made up cannot be run: where ids are stitched, no row has ``unit.plan`` beside it."""
 
 STITCH = {"stitch": {"known": "user_id", "anonymous": "anonymous_id"}}
 UNITS: dict[str, Any] = {"plain": "account_id", "people": STITCH, "accounts": {"account_of": STITCH}}

@@ -47,10 +47,10 @@ def changed_rows(
     until: int,
     whose: Callable[[str], str] = lambda feed: feed,
 ) -> str:
-    """A query of the units (SQL over ``whose`` of rows with the columns of events) that have other rows at ``until`` than
-    at ``since``, over a lake that is attached at ``until``. Rows that were only written anew are no change. ``late``:
-    one of them is not later than ``horizon``, or one went; ``first``: when the first one is; ``future``: when the first
-    one after ``until`` (microseconds) is; ``n0``…: how many of them meet each of ``matches``.
+    """A query of the units (SQL over ``whose`` of rows with the columns of events) that have other rows at ``until``
+    than at ``since``, over a lake that is attached at ``until``. Rows that were only written anew are no change.
+    ``late``: one of them is not later than ``horizon``, or one went; ``first``: when the first one is; ``future``: when
+    the first one after ``until`` (microseconds) is; ``n0``…: how many of them meet each of ``matches``.
     """
     met = "".join(f", ({sql})::INTEGER AS m{number}" for number, sql in enumerate(matches))
     held = "".join(f", any_value(m{number}) AS m{number}" for number in range(len(matches)))
