@@ -237,12 +237,16 @@ class Telling:
         self.journey, self.history = journey, history
         self.signals = Signals(account, history.born_at)
         self.ids = [stage.id for stage in journey.stages]
+        self.criteria = [criterion_of(journey, place) for place in range(len(self.ids))]
+        self.stays_asked = [
+            leaf for criterion in self.criteria for leaf in leaves_of(criterion) if isinstance(leaf, Stayed)
+        ]
 
     def visits(self) -> Iterator[Visit]:
         """Every transition."""
         since = self.history.born_at
         for one in self.history.transitions:
-            target = criterion_of(self.journey, one.to_stage)
+            target = self.criteria[one.to_stage]
             stood = self.dwells(one.from_stage, since, one.occurred_at)
             because = () if one.cause == "manual" else tuple(self.points(target, one.occurred_at, stood))
             yield Visit(
@@ -263,7 +267,7 @@ class Telling:
         if not movement.backward:
             yield "once reached, it stays: the journey never leads back"
             return
-        yield from self.points(criterion_of(self.journey, state.stage), time, state.kept)
+        yield from self.points(self.criteria[state.stage], time, state.kept)
         if state.failing is not None:
             end = moment(state.failing + movement.grace)
             yield f"the criteria have been false since {moment(state.failing)}; it falls back on {end} unless they hold"
@@ -273,7 +277,7 @@ class Telling:
         state = self.history.state
         now = self.dwells(state.stage, state.since, time)
         for place in range(state.stage + 1, len(self.ids)):
-            criterion = criterion_of(self.journey, place)
+            criterion = self.criteria[place]
             holds = self.signals.holds(criterion, time, now)
             points = tuple(self.points(criterion, time, now))
             if holds and place not in state.free:
@@ -284,12 +288,7 @@ class Telling:
 
     def dwells(self, stage: int, since: int, time: int) -> Dwells:
         """What each `time_in_stage` is for an account in ``stage`` since then."""
-        found: dict[Stayed, bool] = {}
-        for place in range(len(self.ids)):
-            for leaf in leaves_of(criterion_of(self.journey, place)):
-                if isinstance(leaf, Stayed):
-                    found[leaf] = leaf.stage in (None, stage) and time >= since + leaf.least
-        return found
+        return {leaf: leaf.stage in (None, stage) and time >= since + leaf.least for leaf in self.stays_asked}
 
     def points(self, criterion: Criterion, time: int, dwells: Dwells) -> Iterator[str]:
         """A line for each part that must hold, with a sign of whether it does."""

@@ -56,7 +56,7 @@ def witness(
         for unit, account in lives.items():
             name = names[unit]
             steps = found[name].transitions
-            evidence = evidence_of(journey, account.until(until), _walked(journey, found[name]))
+            evidence = evidence_of(journey, account.until(until), _walked(journey, found[name]), found[name].since)
             for one, tipped in zip(steps, evidence, strict=True):
                 told[name, one.identity] = json.dumps([asdict(each) for each in tipped])
         return told
