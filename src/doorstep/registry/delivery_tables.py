@@ -54,8 +54,8 @@ class DeliveryRow(Tables):
             postgresql_where=_WAITING,
         ),
         Index(
-            "ix_deliveries_next",
-            *("destination", "next_at", "due_at", "seq"),
+            "ix_deliveries_due",
+            *("destination", "due_at", "seq"),
             sqlite_where=_WAITING,
             postgresql_where=_WAITING,
         ),

@@ -72,7 +72,7 @@ def _outbox() -> None:
     waiting = sa.text("state = 'waiting'")
     for name, columns in (
         ("ix_deliveries_line", ["destination", "account", "due_at", "seq"]),
-        ("ix_deliveries_next", ["destination", "next_at", "due_at", "seq"]),
+        ("ix_deliveries_due", ["destination", "due_at", "seq"]),
     ):
         op.create_index(name, "deliveries", columns, sqlite_where=waiting, postgresql_where=waiting)
     op.create_index("ix_deliveries_state_seq", "deliveries", ["state", "seq"])
