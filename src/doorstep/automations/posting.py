@@ -1,4 +1,4 @@
-"""POST over HTTP, no further than is safe: the guard's addresses, no redirects or proxies, a bounded answer, in time."""
+"""POST over HTTP, as far as is safe: the guard's addresses, no redirects or proxies, a bounded answer, in time."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _some(response: httpcore.Response) -> bytes:
 
 def _header(response: httpcore.Response, name: bytes) -> str | None:
     found = [value for key, value in response.headers if key.lower() == name]
-    return found[0].decode("latin-1") if found else None
+    return found[0].decode("ascii", "replace") if found else None
 
 
 __all__ = ["Answer", "Poster"]

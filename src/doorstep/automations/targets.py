@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from email.utils import parseaddr
+from email.utils import getaddresses
 from typing import Any, Final, Literal
 from urllib.parse import SplitResult, urlsplit
 
@@ -155,8 +155,9 @@ def _check_mail(mail: Email, guard: Guard) -> None:
 
 def is_mail_address(text: str) -> bool:
     """Whether it is one address, bare or with a name before it."""
-    address = parseaddr(text)[1]
-    return text.isprintable() and bool(re.fullmatch(r"[^@\s,;<>]+@[^@\s,;<>]+", address))
+    found = [address for _, address in getaddresses([text])]
+    plain = text.isprintable() and len(found) == 1 and found[0].isascii()
+    return plain and bool(re.fullmatch(r"[^@\s,;<>]+@[^@\s,;<>]+", found[0]))
 
 
 def _bad(why: str) -> RegistryError:
