@@ -111,9 +111,10 @@ class Guard:
     def _refuse(self, name: str, found: Sequence[str]) -> None:
         for address in found:
             if not is_public(address):
+                is_what = "not public" if name == address else f"{address}, which is not public"
                 raise SendingError(
                     "refused-address",
-                    f"{name} is {address}, which is not public; nothing is sent there. If it is meant, an administrator"
+                    f"{name} is {is_what}; nothing is sent there. If it is meant, an administrator"
                     f" says `doorstep destinations allow {name}`.",
                 )
 
