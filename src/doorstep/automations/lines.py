@@ -21,7 +21,7 @@ LEASE: Final = 120_000_000
 AT_ONCE: Final = 64
 """Messages of one destination that are claimed together."""
 AT_ONCE_AFTER_FAILURE: Final = 8
-WAITING: Final = literal_column("'waiting'")
+WAITING: Final[ColumnElement[str]] = literal_column("'waiting'")
 """Not a parameter: only with the word itself do databases see that an index of what waits may be used."""
 
 
