@@ -30,7 +30,7 @@ from outboxes import Outbox, message
 SPEED, BEGAN = 200, int(sys.argv[2])
 
 def live(life, put_more):
-    outbox = Outbox.at(Path(sys.argv[1]))
+    outbox = Outbox.at(sys.argv[1] if "://" in sys.argv[1] else Path(sys.argv[1]))
     outbox.clock = lambda: BEGAN + (time.time_ns() // 1000 - BEGAN) * SPEED
     deliverer = outbox.delivery(whole=0.4, lease=1_500_000 * SPEED)
     for turn in itertools.count():
@@ -79,9 +79,9 @@ class Moody:
 
 
 @contextmanager
-def _lives(directory: Path) -> Iterator[Callable[[int, str], int]]:
+def _lives(place: Path | str) -> Iterator[Callable[[int, str], int]]:
     """Begins a life, by its number, and gives its process."""
-    command = [sys.executable, "-c", LIVES, str(directory), str(time.time_ns() // 1000)]
+    command = [sys.executable, "-c", LIVES, str(place), str(time.time_ns() // 1000)]
     with subprocess.Popen(command, cwd=TESTS, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdin is not None
         assert running.stdout is not None
@@ -105,11 +105,11 @@ def _kill(process: int) -> None:
             time.sleep(0.001)
 
 
-def _survive(directory: Path, lives: int, seed: int) -> None:
+def _survive(place: Path | str, lives: int, seed: int) -> None:
     chance = random.Random(seed)
-    outbox = Outbox.at(directory)
+    outbox = Outbox.at(place)
     crm_moods, other_moods = Moody(seed), Moody(seed + 1)
-    with receiving(crm_moods) as crm, receiving(other_moods) as other, _lives(directory) as begin:
+    with receiving(crm_moods) as crm, receiving(other_moods) as other, _lives(place) as begin:
         outbox.webhook("crm", crm.address)
         outbox.webhook("other", other.address)
         for life in range(lives):
@@ -142,6 +142,6 @@ def test_whatever_is_killed_everything_arrives_in_order(tmp_path: Path) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(10))
-def test_hundreds_of_kills(tmp_path: Path, seed: int) -> None:
-    """The same, at many more moments."""
-    _survive(tmp_path, 30, 10 * seed + 2)
+def test_hundreds_of_kills(tmp_path: Path, seed: int, request: pytest.FixtureRequest) -> None:
+    """The same, at many more moments, on SQLite and on PostgreSQL."""
+    _survive(request.getfixturevalue("server").database() if seed % 2 else tmp_path, 30, 10 * seed + 2)

@@ -249,3 +249,32 @@ def test_tls_is_verified_against_the_name_though_the_address_is_pinned(tmp_path:
     for came in (other, unknown):
         assert came.failure is not None
         assert "certificate verify failed" in came.failure
+
+
+def test_an_answer_that_repeats_the_address_is_kept_without_it() -> None:
+    """As error pages do; the secret parts of a URL are told nowhere."""
+    secret, path = new_secret(), "/services/T0000/XXHIDDENXX"
+    with (
+        receiving(lambda came: Says(404, f"no {came.path} here ({secret})".encode())) as receiver,
+        _sending() as sending,
+    ):
+        for target in (Webhook(f"{receiver.address}{path}?key=0123456789", secret), Slack(f"{receiver.address}{path}")):
+            came = sending.send(target, "m", BODY, _now())
+            assert came.answer.startswith("no …")
+            assert not any(one in repr(came) for one in ("HIDDEN", "0123456789", path))
+    assert secret not in repr(sending.send(Webhook(f"http://127.0.0.1:9{path}", secret), "m", BODY, _now()))
+
+
+def test_a_fault_of_our_own_costs_one_attempt_and_tells_no_secret(caplog: pytest.LogCaptureFixture) -> None:
+    """A message that we fail at keeps nobody from going out."""
+    secret = new_secret()
+    with receiving() as receiver, _sending() as sending:
+        target = Webhook(f"{receiver.address}/hidden-path", secret)
+        broken: str = None  # type: ignore[assignment]
+        came = sending.send(target, "m", broken, _now())
+        assert came.failure is not None
+        assert "doorstep's own" in came.failure
+        assert not came.everywhere
+        assert sending.send(target, "m", BODY, _now()).failure is None
+    assert "AttributeError" in caplog.text
+    assert secret not in caplog.text

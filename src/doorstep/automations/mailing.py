@@ -16,7 +16,7 @@ from email.utils import format_datetime, parseaddr
 from typing import Any
 
 from doorstep.automations.addresses import Guard
-from doorstep.automations.attempts import excerpt
+from doorstep.automations.attempts import readable
 from doorstep.automations.connecting import CONNECT, WHOLE, connect
 from doorstep.automations.posting import Answer
 from doorstep.automations.signing import header_id
@@ -46,10 +46,10 @@ class Mailer:
                 refused = server.sendmail(sender, people, message.as_bytes(policy=policy.SMTP))
         except smtplib.SMTPRecipientsRefused as error:
             code, said = next(iter(error.recipients.values()))
-            return Answer(code, excerpt(said), None)
+            return Answer(code, readable(said), None)
         except smtplib.SMTPResponseException as error:
             said = error.smtp_error if isinstance(error.smtp_error, bytes) else str(error.smtp_error).encode()
-            return Answer(error.smtp_code, excerpt(said), None)
+            return Answer(error.smtp_code, readable(said), None)
         except smtplib.SMTPException as error:
             raise SendingError("no-answer", f"the mail server does not take it: {str(error)[:200]}.") from None
         except ssl.SSLError as error:

@@ -10,7 +10,7 @@ from typing import Final
 import httpcore
 
 from doorstep.automations.addresses import Guard
-from doorstep.automations.attempts import excerpt
+from doorstep.automations.attempts import readable
 from doorstep.automations.connecting import CONNECT, WHOLE, Deadlines, Pinned
 from doorstep.errors import SendingError
 
@@ -56,7 +56,7 @@ class Poster:
                     "POST", url, headers=list(headers.items()), content=body, extensions={"timeout": timeouts}
                 ) as response,
             ):
-                return Answer(response.status, excerpt(_some(response)), _header(response, b"retry-after"))
+                return Answer(response.status, readable(_some(response)), _header(response, b"retry-after"))
         except httpcore.TimeoutException:
             raise SendingError("no-answer", "no answer in time.") from None
         except (httpcore.NetworkError, httpcore.ProtocolError) as error:
