@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import random
+import sqlite3
 import threading
 import time
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from standardwebhooks import Webhook as Verifier
@@ -15,6 +17,8 @@ from doorstep.automations.attempts import BROKEN, FIRST, GIVE_UP, LONGEST_REST
 from doorstep.automations.deliveries import deliveries, delivery, replay, replay_all
 from doorstep.automations.lines import LEASE, Recorded, claim
 from doorstep.errors import RegistryError
+from doorstep.registry import database as registry_database
+from doorstep.registry.database import FILE
 from outboxes import HOUR, SECOND, START, Outbox, message
 from receivers import Came, Says, receiving
 
@@ -301,3 +305,26 @@ def test_a_slack_message_is_its_text(outbox: Outbox) -> None:
         outbox.put(message("m1", to="owners", body={"text": "acme fell back"}))
         assert outbox.turn() == Recorded(delivered=1)
         assert json.loads(slack.came[0].body) == {"text": "acme fell back"}
+
+
+def test_while_another_writes_for_long_nothing_that_was_sent_is_sent_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As during a large sync: what came of it is kept in mind, and written down afterwards."""
+    monkeypatch.setattr(registry_database, "PATIENCE", 0.1)
+    outbox = Outbox.at(tmp_path)
+    writer = sqlite3.connect(tmp_path / FILE, isolation_level=None, check_same_thread=False)
+
+    def behave(_: Came) -> Says:
+        if not writer.in_transaction:
+            writer.execute("BEGIN IMMEDIATE")
+            threading.Timer(0.6, writer.rollback).start()
+        return Says()
+
+    with receiving(behave) as crm:
+        outbox.webhook("crm", crm.address)
+        outbox.put(message("m1"))
+        assert outbox.turn() == Recorded(delivered=1)
+        assert crm.ids == ["m1"]
+    writer.close()
+    outbox.database.close()
