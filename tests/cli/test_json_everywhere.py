@@ -15,9 +15,13 @@ import typer
 import doorstep
 from cli.test_cli import FUNNEL
 from commands import typed
+from doorstep.automations.outbox import put
 from doorstep.cli.whole import app
 from doorstep.ingest.records import Rejected
+from doorstep.registry import open_database
 from lakes import START
+from outboxes import message
+from receivers import receiving
 
 EVENTS = """user_id,account_id,event,time,form,staff
 u1,acme,signup,2026-03-01T00:00:00Z,short,
@@ -53,6 +57,13 @@ journey activate lives --data kept --by ann | sync --data kept
 journey move lives --unit acme --to in --reason paper --data kept --by ann | journey list --data kept
 journey export lives --to moves.csv --data kept | journey pause lives --data kept --by ann
 journey archive lives --data kept --by ann
+destinations allow 127.0.0.1 --data kept --by ann | destinations add webhook crm --url RECEIVER --data kept --by ann
+destinations add slack owners --url https://hooks.slack.com/services/x --data kept --by ann
+destinations add email mail --host smtp.example.com --from door@example.com --data kept --by ann
+destinations list --data kept | destinations show crm --data kept | destinations test crm --data kept --by ann
+deliver --data kept | deliveries list --data kept | deliveries show m1 --data kept
+deliveries replay --destination crm --data kept --by ann | destinations forbid 127.0.0.1 --data kept --by ann
+destinations remove crm --data kept --by ann | audit --data kept
 keys create --name shop --data kept | keys list --data kept | keys revoke shop --data kept
 """
 
@@ -86,6 +97,16 @@ def _run(place: Path, *words: str) -> tuple[int, Any]:
     return ran.returncode, json.loads(ran.stdout, parse_constant=_refuse)
 
 
+@pytest.fixture
+def receiver(place: Path) -> Iterator[str]:
+    """Where messages can be sent to; one waits for it."""
+    database = open_database(place / "kept", create=True)
+    database.write(lambda session: put(session, [message("m1")], START))
+    database.close()
+    with receiving() as found:
+        yield found.address
+
+
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no JSON")
 
@@ -100,12 +121,12 @@ def test_an_error_is_one_document(place: Path, words: tuple[str, ...]) -> None:
     assert "--no-such-option" in told["error"]["message"]
 
 
-def test_every_command_says_its_answer_as_one_document(place: Path) -> None:
+def test_every_command_says_its_answer_as_one_document(place: Path, receiver: str) -> None:
     """A story that every command with `--json` has its part in; nothing is NaN."""
     told: set[tuple[str, ...]] = set()
     frozen = ""
     for line in re.split(r"[|\n]", STORY.strip()):
-        words = shlex.split(line.replace("RUN", frozen))
+        words = shlex.split(line.replace("RUN", frozen).replace("RECEIVER", receiver))
         code, found = _run(place, *words)
         assert code == (1 if words[0] == "drift" else 0), (line, found)
         assert "error" not in found, line
