@@ -152,8 +152,8 @@ class TimeInStage(Model):
     stage: StageId | None = Field(default=None, description="Only while it is in this stage; default: in any.")
 
 
-class Criteria(Model):
-    """What must hold; of several keys all must."""
+class Leaves(Model):
+    """What can be asked of an account's rows, age and traits; of several keys all must hold."""
 
     did: Annotated[
         Annotated[Occurrence, BeforeValidator(_rows), _Short(_TEXT, _TEXTS)] | None,
@@ -173,17 +173,7 @@ class Criteria(Model):
     account_age: Annotated[Annotated[Age, BeforeValidator(_long), _Short(_LENGTH)] | None, GIVEN] = Field(
         default=None, description="The account is at least so old."
     )
-    time_in_stage: Annotated[Annotated[TimeInStage, BeforeValidator(_long), _Short(_LENGTH)] | None, GIVEN] = Field(
-        default=None, description="The account has been in its stage for at least so long."
-    )
     trait: Annotated[Filters | None, GIVEN] = Field(default=None, description="Tests of the account's traits.")
-    all_: Annotated[tuple[Criteria, ...] | None, GIVEN] = Field(
-        default=None, alias="all", min_length=1, description="Every one of these holds."
-    )
-    any_: Annotated[tuple[Criteria, ...] | None, GIVEN] = Field(
-        default=None, alias="any", min_length=1, description="At least one of these holds."
-    )
-    not_: Annotated[Criteria | None, GIVEN] = Field(default=None, alias="not", description="This does not hold.")
 
     @model_validator(mode="before")
     @classmethod
@@ -195,6 +185,21 @@ class Criteria(Model):
                 {"names": ", ".join(field.alias or name for name, field in cls.model_fields.items())},
             )
         return value
+
+
+class Criteria(Leaves):
+    """What must hold; of several keys all must."""
+
+    time_in_stage: Annotated[Annotated[TimeInStage, BeforeValidator(_long), _Short(_LENGTH)] | None, GIVEN] = Field(
+        default=None, description="The account has been in its stage for at least so long."
+    )
+    all_: Annotated[tuple[Criteria, ...] | None, GIVEN] = Field(
+        default=None, alias="all", min_length=1, description="Every one of these holds."
+    )
+    any_: Annotated[tuple[Criteria, ...] | None, GIVEN] = Field(
+        default=None, alias="any", min_length=1, description="At least one of these holds."
+    )
+    not_: Annotated[Criteria | None, GIVEN] = Field(default=None, alias="not", description="This does not hold.")
 
 
 class Stage(Model):
@@ -327,4 +332,4 @@ class Journey(Model):
         return self.count_by
 
 
-__all__ = ["Criteria", "Journey", "Stage"]
+__all__ = ["Catalogue", "Criteria", "FeatureProperty", "Journey", "Leaves", "Movement", "Stage"]

@@ -1,0 +1,139 @@
+"""Texts with variables, such as ``{{account.name}}``: what they may say, and what they say of an account.
+
+A template only shows values: no loops, calls, arithmetic or macros, and few filters, so that it ends, stays short, and
+can be judged when it is saved. Rendering goes through jinja2's sandbox all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any, Final
+
+from jinja2 import StrictUndefined, TemplateSyntaxError, nodes
+from jinja2.sandbox import SandboxedEnvironment
+
+from doorstep.definitions.quoting import cut
+from doorstep.errors import nearest
+
+ANYTHING: Final = "*"
+"""Stands for any name below a variable, as for traits."""
+
+LONGEST: Final = 50_000
+"""Characters of a rendered text; what is longer is cut."""
+
+ACCOUNT: Final = (
+    *("account.id", "account.name", "account.owner", "account.stage", "account.high_water", "account.since"),
+    f"account.traits.{ANYTHING}",
+)
+WORKFLOW: Final = ("workflow.name", "workflow.title", "run.id", "now")
+SIGNAL: Final = (
+    *("signal.id", "signal.name", "signal.title", "signal.kind", "signal.priority", "signal.why"),
+    "signal.occurred_at",
+)
+TRANSITION: Final = (
+    *("transition.id", "transition.journey", "transition.from", "transition.to", "transition.skipped"),
+    *("transition.occurred_at", "transition.cause"),
+)
+SEGMENT: Final = ("segment.name", "segment.occurred_at")
+
+_FILTERS: Final = (
+    *("capitalize", "default", "first", "int", "join", "last", "length", "lower", "replace", "round", "title"),
+    *("tojson", "trim", "truncate", "upper"),
+)
+_ALLOWED: Final = (
+    *(nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Getattr, nodes.Getitem, nodes.Const),
+    *(nodes.Filter, nodes.Keyword, nodes.If, nodes.CondExpr, nodes.Test, nodes.Compare, nodes.Operand, nodes.And),
+    *(nodes.Or, nodes.Not, nodes.Concat),
+)
+
+
+def faults(text: str, declared: tuple[str, ...]) -> Iterator[tuple[str, str, str | None]]:
+    """What is wrong with a template: (code, sentence, mend); codes ``bad-template``, ``unknown-variable``."""
+    try:
+        tree = _environment().parse(text)
+    except TemplateSyntaxError as error:
+        reason = (error.message or "it cannot be read").rstrip(".")
+        yield "bad-template", f"The template cannot be read: {reason}.", "Write variables as {{account.name}}."
+        return
+    for node in _nodes(tree):
+        if not isinstance(node, _ALLOWED):
+            what = type(node).__name__.lower()
+            yield "bad-template", f"A template shows values; `{what}` cannot stand in it.", None
+        elif isinstance(node, nodes.Filter) and node.name not in _FILTERS:
+            yield "bad-template", f"There is no filter `{cut(node.name)}`.", f"The filters are {', '.join(_FILTERS)}."
+    yield from (_unknown(name, declared) for name in dict.fromkeys(_named(tree)) if not _is_declared(name, declared))
+
+
+def rendered(text: str, values: Mapping[str, Any]) -> str:
+    """What a template says; a value that there is not is no text."""
+    return _environment().from_string(text).render(values)[:LONGEST]
+
+
+class Values(dict[str, Any]):
+    """Values under declared names, of which some may not be there, such as traits that were never set."""
+
+    def __missing__(self, key: str) -> None:
+        return None
+
+
+class _Sandbox(SandboxedEnvironment):
+    """A sandbox in which a name below `Values` is a key, never a method."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        return obj[attribute] if isinstance(obj, Values) else super().getattr(obj, attribute)
+
+
+@cache
+def _environment() -> SandboxedEnvironment:
+    made = _Sandbox(undefined=StrictUndefined, autoescape=False, finalize=lambda value: "" if value is None else value)
+    for name in set(made.filters) - set(_FILTERS):
+        del made.filters[name]
+    made.globals.clear()
+    return made
+
+
+def _nodes(node: nodes.Node) -> Iterator[nodes.Node]:
+    yield node
+    for inner in node.iter_child_nodes():
+        yield from _nodes(inner)
+
+
+def _named(node: nodes.Node) -> Iterator[str]:
+    """Every variable that is looked at, as ``account.name``."""
+    told = _dotted(node)
+    if told is not None:
+        yield told
+        return
+    for inner in node.iter_child_nodes():
+        yield from _named(inner)
+
+
+def _dotted(node: nodes.Node) -> str | None:
+    match node:
+        case nodes.Name():
+            return node.name
+        case nodes.Getattr():
+            inner = _dotted(node.node)
+            return None if inner is None else f"{inner}.{node.attr}"
+        case nodes.Getitem(arg=nodes.Const(value=str() as key)):
+            inner = _dotted(node.node)
+            return None if inner is None else f"{inner}.{key}"
+        case _:
+            return None
+
+
+def _is_declared(name: str, declared: tuple[str, ...]) -> bool:
+    return any(
+        name == one or (one.endswith(f".{ANYTHING}") and name.startswith(one.removesuffix(ANYTHING)))
+        for one in declared
+    )
+
+
+def _unknown(name: str, declared: tuple[str, ...]) -> tuple[str, str, str | None]:
+    near = nearest(name, declared)
+    mend = f"Did you mean {{{{{near}}}}}?" if near else f"The variables here are {', '.join(declared)}."
+    return "unknown-variable", f"There is no variable `{cut(name)}` here.", mend
+
+
+__all__ = ["ACCOUNT", "SEGMENT", "SIGNAL", "TRANSITION", "WORKFLOW", "Values", "faults", "rendered"]
