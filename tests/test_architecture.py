@@ -28,12 +28,16 @@ MAY_IMPORT = {
     "ingest": {"errors", "rows"},
     "lake": {"errors", "rows", "ingest"},
     "ledger": {"errors", "definitions", "rows", "engines", "journeys", "lake", "registry"},
-    "server": {"errors", "ingest", "lake", "registry", "ledger"},
+    "automations": {
+        *("errors", "definitions", "rows", "engines", "funnels", "journeys", "drift", "lake", "registry", "ledger"),
+    },
+    "server": {"errors", "ingest", "lake", "registry", "ledger", "automations"},
     "frozen": {"errors", "funnels", "lake", "registry"},
     "identities": {"errors", "definitions", "rows", "stitching", "engines", "funnels", "lake"},
     "cli": {
         *("errors", "definitions", "matching", "rows", "engines", "funnels", "journeys", "drift", "registry"),
         *("demo", "lifecycles", "ingest", "lake", "ledger", "server", "frozen", "identities", "statistics", "pages"),
+        "automations",
     },
 }
 

@@ -6,6 +6,7 @@
     ├── RunError           the definition and the rows are fine, but not together, or not within the limits given
     ├── StoreError         what is kept cannot be read or written: no such lake, a full disk, another process in the way
     ├── DeliveryError      what a sender delivers cannot be taken as a whole: no JSON, too large, no known key
+    ├── SendingError       what is to go out cannot be sent: an address that is refused, no answer, a damaged secret
     └── RegistryError      the registry refuses, lacks what was asked for, or cannot be used
 
 A message says what is wrong, where, and the mend. Codes never change their meaning.
@@ -82,6 +83,10 @@ class StoreError(DoorstepError):
 
 class DeliveryError(DoorstepError):
     """What a sender delivers cannot be taken as a whole: no JSON, too large, no known key."""
+
+
+class SendingError(DoorstepError):
+    """What is to go out cannot be sent: an address that is refused, no connection, no answer in time."""
 
 
 class RegistryError(DoorstepError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated, Final
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from doorstep.cli import terminal
+from doorstep.cli.outgoing import delivery
 from doorstep.cli.published import DATA, Data, clock, databased, opened
 
 if TYPE_CHECKING:
@@ -24,6 +26,9 @@ EVERY: Final = 1.0
 
 SYNC_EVERY: Final = 60.0
 """Seconds between two syncs of journeys."""
+
+DELIVER_EVERY: Final = 1.0
+"""Seconds between two looks into the outbox."""
 
 COMPACT_EVERY: Final = 600.0
 """Seconds between two compactions: each turn of settling leaves small files."""
@@ -47,17 +52,27 @@ def serve_lake(
     sync_every: Annotated[
         float, typer.Option(help="Seconds between two syncs of the active journeys.", min=0.01)
     ] = SYNC_EVERY,
+    deliver_every: Annotated[float, typer.Option(help="Seconds between two looks at what is to go out.", min=0.01)] = (
+        DELIVER_EVERY
+    ),
 ) -> None:
     """Take events over HTTP into the lake of a data directory; Ctrl-C stops, with everything acknowledged kept."""
     from doorstep.server import Settings
     from doorstep.server.beside import repeating
-    from doorstep.server.stores import open_keys, open_sink, settling, syncing
+    from doorstep.server.stores import delivering, open_keys, open_sink, settling, syncing
 
     settings = Settings(account_group=account_group, keep_ip=keep_ip)
     with open_sink(data) as lake, opened(data, create=True) as registry, databased(data) as database:
+        stop = threading.Event()
         beside = settling(lake, time.monotonic, compact_every)
         keys = open_keys(registry)
-        with repeating(syncing(lake, database, clock), sync_every):
+        with (
+            repeating(syncing(lake, database, clock), sync_every),
+            delivery(data, database) as outgoing,
+            repeating(delivering(outgoing, stop.is_set), deliver_every),
+            ExitStack() as ending,
+        ):
+            ending.callback(stop.set)  # what is sent just now is ended, and no more begun
             serve(lake, keys, host=host, port=port, settings=settings, beside=beside, every=settle_every)
 
 

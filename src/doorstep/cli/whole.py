@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from doorstep.cli import (
+    audit,
     compare,
+    deliveries,
+    destinations,
     drift,
     experiment,
     frozen,
@@ -40,6 +43,10 @@ app.add_typer(journey_life.app)
 app.add_typer(keys.app, name="keys")
 app.add_typer(serve.app)
 app.add_typer(people.app)
+app.add_typer(destinations.app, name="destinations")
+app.add_typer(deliveries.app, name="deliveries")
+app.command("deliver")(deliveries.deliver)
+app.command("audit")(audit.audit)
 app.add_typer(segments.app, name="segments")
 
 __all__ = ["main"]

@@ -1,7 +1,15 @@
 """What is remembered: published versions of definitions, freezes, frozen runs, write keys and saved segments."""
 
+from doorstep.registry.audit import Act, acts, note
 from doorstep.registry.batches import Outcome, publish_files
 from doorstep.registry.database import Database, open_database
+from doorstep.registry.delivery_tables import (
+    AllowedHostRow,
+    AuditRow,
+    DeliveryAttemptRow,
+    DeliveryRow,
+    DestinationRow,
+)
 from doorstep.registry.drafts import Draft, draft
 from doorstep.registry.keys import WriteKeys
 from doorstep.registry.ledger_tables import (
@@ -38,8 +46,14 @@ __all__ = [
     "AutomationRow",
     "ClaimAccountRow",
     "ClaimRow",
+    "Act",
+    "AllowedHostRow",
+    "AuditRow",
     "Clock",
     "Database",
+    "DeliveryAttemptRow",
+    "DeliveryRow",
+    "DestinationRow",
     "Draft",
     "FiringRow",
     "Freeze",
@@ -71,11 +85,13 @@ __all__ = [
     "WorkflowStepRow",
     "WriteKey",
     "WriteKeys",
+    "acts",
     "any_definition",
     "definition",
     "draft",
     "journey",
     "kept",
+    "note",
     "open_database",
     "open_registry",
     "publish_files",

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from doorstep.automations.delivery import Delivery
 from doorstep.lake import Lake, open_lake
 from doorstep.ledger import Ledger, sync
 from doorstep.registry import Database, Registry, WriteKeys
@@ -48,6 +49,15 @@ def settling(lake: Lake, now: Callable[[], float], every: float) -> Callable[[],
         if changed and now() - last >= every:
             lake.compact()
             last, changed = now(), False
+
+    return work
+
+
+def delivering(delivery: Delivery, stop: Callable[[], bool]) -> Callable[[], None]:
+    """Work to be done again and again: what waits in the outbox goes out, until ``stop`` says so."""
+
+    def work() -> None:
+        delivery.turn(stop)
 
     return work
 

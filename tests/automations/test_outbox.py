@@ -1,0 +1,61 @@
+"""What is put into the outbox is there once, with the transaction it was put in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from automations.conftest import message
+from doorstep.automations.outbox import put
+from doorstep.registry import Database, DeliveryRow, open_database
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """Each database that it may live in."""
+    place = tmp_path if request.param == "sqlite" else request.getfixturevalue("server").database()
+    database = open_database(place, create=True)
+    yield database
+    database.close()
+
+
+def _count(database: Database) -> int:
+    with database.reading() as session:
+        return session.scalar(select(func.count()).select_from(DeliveryRow)) or 0
+
+
+def test_an_id_is_kept_once(either: Database) -> None:
+    """Within a call, and over calls; what came first holds."""
+    two = [message("a"), message("b"), message("a", body={"other": True})]
+    assert either.write(lambda session: put(session, two, 5)) == 2
+    assert either.write(lambda session: put(session, [message("b"), message("c")], 6)) == 1
+    with either.reading() as session:
+        kept = session.scalars(select(DeliveryRow).order_by(DeliveryRow.seq)).all()
+        assert [(one.id, one.body, one.put_at) for one in kept] == [
+            ("a", '{"n":"a"}', 5),
+            ("b", '{"n":"b"}', 5),
+            ("c", '{"n":"c"}', 6),
+        ]
+
+
+def test_nothing_is_put_by_a_transaction_that_fails(either: Database) -> None:
+    """Neither the message nor what it tells of."""
+
+    def work(session: Session) -> None:
+        put(session, [message("a")], 5)
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        either.write(work)
+    assert _count(either) == 0
+
+
+def test_very_many_are_put_at_once(either: Database) -> None:
+    """More than one statement may hold, some of them twice."""
+    many = [message(str(n % 15_000)) for n in range(25_000)]
+    assert either.write(lambda session: put(session, many, 5)) == 15_000
+    assert _count(either) == 15_000
