@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from doorstep.definitions.reading import load_journey_text
 from doorstep.errors import RegistryError, nearest
-from doorstep.ledger.records import Head, Move, Standing, Stored, Transition
+from doorstep.ledger.records import Cycle, Head, Hook, Move, Standing, Stored, Transition
 from doorstep.registry import (
     Database,
     JourneyAccountRow,
@@ -105,9 +105,10 @@ class Ledger:
         snapshot: int,
         move: int,
         at: int,
+        hooks: Sequence[Hook] = (),
     ) -> None:
-        """A sync as one transaction: standings with the cycle they are of, lines of transitions, and how far
-        it came. RegistryError ``sync-overtaken`` when another one came first.
+        """A sync as one transaction: standings with the cycle they are of, lines of transitions, how far it came, and
+        what ``hooks`` make of it. RegistryError ``sync-overtaken`` when another one came first.
         """
 
         def work(session: Session) -> None:
@@ -127,6 +128,8 @@ class Ledger:
                 "synced_at": at,
             }
             session.execute(update(JourneyRow).where(JourneyRow.name == head.name).values(reached))
+            for hook in hooks:
+                hook(session, lines, Cycle(head, head.cycle + 1, horizon, at))
 
         self.database.write(work)
 

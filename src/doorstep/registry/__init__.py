@@ -43,12 +43,12 @@ from doorstep.registry.signal_tables import (
 from doorstep.registry.spoken import kept
 
 __all__ = [
-    "AutomationRow",
-    "ClaimAccountRow",
-    "ClaimRow",
     "Act",
     "AllowedHostRow",
     "AuditRow",
+    "AutomationRow",
+    "ClaimAccountRow",
+    "ClaimRow",
     "Clock",
     "Database",
     "DeliveryAttemptRow",

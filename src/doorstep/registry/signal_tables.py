@@ -97,12 +97,15 @@ class SegmentChangeRow(Tables):
 
 
 class FiringRow(Tables):
-    """A signal fired: what, for which account (none: empty), why, and what became of it."""
+    """A signal fired: what, for which account (none: empty), why, and what became of it. ``told``: nothing is
+    left to be announced about it.
+    """
 
     __tablename__ = "signal_firings"
     __table_args__ = (
         Index("ix_signal_firings_signal_account", "signal", "account"),
         Index("ix_signal_firings_state_known_at", "state", "known_at"),
+        Index("ix_signal_firings_told", "told"),
         Index("ix_signal_firings_cause", "cause"),
     )
 
@@ -118,6 +121,7 @@ class FiringRow(Tables):
     evidence: Mapped[Words]
     occurred_at: Mapped[Microseconds]
     known_at: Mapped[Microseconds]
+    told: Mapped[bool]
     state: Mapped[str] = mapped_column(String(12))
     state_by: Mapped[Words | None]
     state_at: Mapped[Microseconds | None]

@@ -112,6 +112,7 @@ def _signals() -> None:
         sa.Column("evidence", sa.Text(), nullable=False),
         sa.Column("occurred_at", sa.BigInteger(), nullable=False),
         sa.Column("known_at", sa.BigInteger(), nullable=False),
+        sa.Column("told", sa.Boolean(), nullable=False),
         sa.Column("state", sa.String(12), nullable=False),
         sa.Column("state_by", sa.Text(), nullable=True),
         sa.Column("state_at", sa.BigInteger(), nullable=True),
@@ -123,6 +124,7 @@ def _signals() -> None:
     op.create_index("ix_signal_firings_cause", "signal_firings", ["cause"])
     op.create_index("ix_signal_firings_signal_account", "signal_firings", ["signal", "account"])
     op.create_index("ix_signal_firings_state_known_at", "signal_firings", ["state", "known_at"])
+    op.create_index("ix_signal_firings_told", "signal_firings", ["told"])
     op.create_table(
         "signal_looks",
         sa.Column("signal", sa.String(100), nullable=False),
