@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from doorstep.automations import bounds, segments
+from doorstep.automations.active import segments_at_work, signals_at_work, workflows_at_work
 from doorstep.automations.announcing import announce
 from doorstep.automations.claims import refresh
 from doorstep.automations.noticing import notice, notice_time
@@ -58,4 +59,12 @@ def go_round(
     return Round(synced, looks, steps, messages, failures)
 
 
-__all__ = ["Round", "go_round"]
+def anything_at_work(database: Database) -> bool:
+    """Whether a round would have anything to do."""
+    if any(head.state == "active" for head in Ledger(database).heads()):
+        return True
+    with database.reading() as session:
+        return bool(segments_at_work(session) or signals_at_work(session) or workflows_at_work(session))
+
+
+__all__ = ["Round", "anything_at_work", "go_round"]
