@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -14,12 +15,16 @@ from sqlalchemy.orm import Session
 from doorstep.automations.active import version_of
 from doorstep.automations.firing import named
 from doorstep.automations.outbox import Message, put
-from doorstep.automations.telling import account_values, filled, kinds_of, shown, traits_of
+from doorstep.automations.telling import account_values, kinds_of, shown, traits_of
 from doorstep.definitions.kinds import ground_of
 from doorstep.definitions.signal import Announce, QuietHours, Signal
+from doorstep.definitions.templates import rendered
+from doorstep.errors import RunError
 from doorstep.funnels.result import instant
 from doorstep.lake import Lake
 from doorstep.registry import Database, FiringRow
+
+log: Final = logging.getLogger("doorstep.automations")
 
 SHOWN: Final = 50
 """Lines of a digest; of more the rest is counted."""
@@ -31,7 +36,7 @@ def announce(lake: Lake | None, database: Database, at: int) -> int:
     """
     with database.reading() as session:
         query = select(FiringRow.signal, FiringRow.version).where(FiringRow.told.is_(False)).distinct()
-        waiting = session.execute(query).tuples().all()
+        waiting = session.execute(query).all()
     return sum(_announce(lake, database, name, number, at) for name, number in waiting)
 
 
@@ -45,7 +50,9 @@ def _announce(lake: Lake | None, database: Database, name: str, number: int, at:
     traits = traits_of(lake, ground_of(signal).unit, accounts, at)
 
     def work(session: Session) -> int:
-        firings = session.scalars(select(row).where(*waiting).order_by(row.occurred_at, row.id).with_for_update()).all()
+        firings = session.scalars(
+            select(row).where(*waiting).order_by(row.occurred_at, row.account, row.id).with_for_update()
+        ).all()
         values = account_values(session, accounts, {one.account: one.journey for one in firings}, traits)
         kinds, told = kinds_of(session), []
         for one in firings:
@@ -85,9 +92,18 @@ def _messages(signal: Signal, to: Announce, place: int, told: Told, kind: str, a
     for part in parts:
         ids = [firing.id for firing, _ in part]
         account = part[0][0].account if to.as_ == "immediate" else ""
-        lines = [filled(to.text, values) if to.text else firing.why for firing, values in part]
+        lines = [_line(to.text, firing, values) for firing, values in part]
         body = _body(kind, signal, lines, [firing for firing, _ in part], at)
         yield Message(f"msg_{named('announce', place, ids)}", to.to, account, body, ids[0], begins)
+
+
+def _line(text: str | None, firing: FiringRow, values: dict[str, Any]) -> str:
+    """What is said of one firing; why it fired, where the template cannot be filled in."""
+    try:
+        return firing.why if text is None else rendered(text, values)
+    except RunError as error:
+        log.error("the signal %s: %s", firing.signal, error.message)
+        return firing.why
 
 
 def _body(kind: str, signal: Signal, lines: Sequence[str], firings: Sequence[FiringRow], at: int) -> dict[str, Any]:

@@ -61,10 +61,12 @@ def everybody(ground: Ground) -> Claim:
 
 
 class Belongings:
-    """Answers for one session, and for accounts of one kind (``ground.unit``)."""
+    """Answers for one session, and for accounts of one kind (``ground.unit``). ``ahead``: as if nothing happened until
+    ``at``, where a journey's horizon counts otherwise.
+    """
 
-    def __init__(self, session: Session, ground: Ground, at: int) -> None:
-        self.session, self.ground, self.at = session, ground, at
+    def __init__(self, session: Session, ground: Ground, at: int, *, ahead: bool = False) -> None:
+        self.session, self.ground, self.at, self.ahead = session, ground, at, ahead
         self._segments: dict[str, Active[Segment]] | None = None
 
     def among(self, of: Belonging, accounts: Collection[str]) -> Truths:
@@ -147,7 +149,7 @@ class Belongings:
         query = select(row.account, row.stage, row.high_water, row.since).where(
             row.journey == of.journey, row.stage.is_not(None)
         )
-        horizon = head.horizon or 0
+        horizon = self.at if self.ahead else head.horizon or 0
         return {
             account: _standing(of, journey, stage, high, since or 0, horizon)
             for account, stage, high, since in self._rows(query, row.account, accounts)

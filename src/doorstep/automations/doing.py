@@ -14,9 +14,10 @@ from doorstep.automations.firing import named
 from doorstep.automations.outbox import Message
 from doorstep.automations.telling import filled
 from doorstep.definitions.workflow import Action, Workflow
+from doorstep.errors import RunError
 from doorstep.registry import TagRow, TaskRow
 
-Outcome = Literal["done", "passed", "ended"]
+Outcome = Literal["done", "passed", "ended", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Effect:
     traits: Mapping[str, Any] = field(default_factory=dict)
     tag: str | None = None
     task: NewTask | None = None
+    note: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """What it comes to, as JSON: only what there is."""
@@ -50,7 +52,18 @@ class Effect:
 def effect(
     workflow: Workflow, position: int, run: str, account: str, values: Mapping[str, Any], holds: bool, at: int
 ) -> Effect:
-    """The effect of the action at ``position``. ``holds``: whether its conditions hold of the account now."""
+    """The effect of the action at ``position``. ``holds``: whether its conditions hold of the account now. A text that
+    cannot be filled in ends the run as failed.
+    """
+    try:
+        return _effect(workflow, position, run, account, values, holds, at)
+    except RunError as error:
+        return Effect(workflow.actions[position].kind, "failed", note=error.message)
+
+
+def _effect(
+    workflow: Workflow, position: int, run: str, account: str, values: Mapping[str, Any], holds: bool, at: int
+) -> Effect:
     action = workflow.actions[position]
     kind = action.kind
     if not holds:

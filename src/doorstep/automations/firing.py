@@ -96,7 +96,7 @@ def _cooled(session: Session, signal: Active[Signal], found: dict[str, Noticed],
     row = FiringRow
     for some in batches({one.account for one in found.values()}):
         query = select(row.account, func.max(row.known_at)).where(row.signal == signal.name, row.account.in_(some))
-        last.update(session.execute(query.group_by(row.account)).tuples())
+        last.update(session.execute(query.group_by(row.account)).all())
     kept: dict[str, Noticed] = {}
     for key, one in sorted(found.items(), key=lambda pair: pair[1].occurred_at):
         if at - last.get(one.account, at - length) >= length:

@@ -149,7 +149,7 @@ def _stuck(session: Session, signal: Active[Signal]) -> Iterator[Noticed]:
     query = select(row.account, row.stage, row.since).where(
         row.journey == head.name, row.stage.in_(stages), row.since <= reached, row.since >= news
     )
-    for account, stage, since in session.execute(query).tuples():
+    for account, stage, since in session.execute(query):
         assert since is not None
         why = f"{account} has been in {stage} of {head.name} for {words.duration(asked.at_least)}"
         evidence = {"stage": stage, "since": since}
@@ -164,7 +164,7 @@ def _quiet(session: Session, signal: Active[Signal], at: int) -> Iterator[Notice
     query = select(row.account, row.since).where(
         row.digest == quiet(signal.definition).digest, row.holds.is_(True), row.since >= max(signal.since, at - WITHIN)
     )
-    for account, since in session.execute(query).tuples():
+    for account, since in session.execute(query):
         assert since is not None
         why = f"{account} has not done anything for {words.duration(asked.at_least)}"
         evidence = {"last_activity": since - asked.at_least}

@@ -201,12 +201,14 @@ def _defined(session: Session, kind: Kind, name: str, path: str) -> Iterator[Iss
 def _destination(session: Session, name: str, path: str) -> Iterator[Issue]:
     known = session.scalars(select(DestinationRow.name)).all()
     if name not in known:
-        yield _missing("destination", name, path, known)
+        yield _missing("destination", name, path, known, "Messages to it are parked until it is there.")
 
 
-def _missing(what: str, name: str, path: str, known: Any) -> Issue:
+def _missing(
+    what: str, name: str, path: str, known: Any, later: str = "It may come later; until then nothing comes of it."
+) -> Issue:
     near = nearest(name, known)
-    mend = f"Did you mean {near}?" if near else "It may come later; until then nothing comes of it."
+    mend = f"Did you mean {near}?" if near else later
     return Issue("not-there-yet", "warning", f"There is no {what} `{name}` so far.", None, path, mend)
 
 

@@ -28,7 +28,7 @@ from doorstep.registry import Database, JourneyTransitionRow
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One action: when it would be done (microseconds UTC), by what is known now."""
+    """One action: when it would be done (microseconds UTC), by what is known now, if nothing else happens."""
 
     position: int
     at: int
@@ -74,8 +74,10 @@ def rehearse(
         meets = Belongings(session, ground, at).among(belonging, [run.account])[run.account].holds
         steps, time = [], at
         for position in range(len(workflow.actions)):
-            (effect,) = effects_of(session, workflow, position, [run], traits, time)
+            (effect,) = effects_of(session, workflow, position, [run], traits, time, ahead=True)
             steps.append(Step(position, time, effect))
+            if effect.outcome in {"ended", "failed"}:
+                break
             time += effect.wait
     return Rehearsal(workflow.workflow, run.account, cause.known["transition"], fitting, meets, tuple(steps))
 

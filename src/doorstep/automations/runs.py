@@ -69,7 +69,7 @@ def _due(database: Database, at: int) -> tuple[Key, ...]:
             .distinct()
             .order_by(row.workflow, row.version, row.position)
         )
-        return tuple(session.execute(query).tuples().all())
+        return tuple(session.execute(query).all())
 
 
 def _step(lake: Lake | None, database: Database, key: Key, at: int) -> int:
@@ -116,19 +116,27 @@ def _at(session: Session, key: Key, at: int, *, lock: bool = False) -> list[Run]
         .order_by(row.started_at, row.id)
         .limit(AT_ONCE)
     )
-    found = session.execute(query.with_for_update() if lock else query).tuples()
+    found = session.execute(query.with_for_update() if lock else query)
     return [Run(one, account, json.loads(known)) for one, account, known in found]
 
 
 def effects_of(
-    session: Session, workflow: Workflow, position: int, runs: Sequence[Run], traits: Traits, at: int
+    session: Session,
+    workflow: Workflow,
+    position: int,
+    runs: Sequence[Run],
+    traits: Traits,
+    at: int,
+    *,
+    ahead: bool = False,
 ) -> list[Effect]:
-    """What the action comes to for each run."""
+    """What the action comes to for each run; ``ahead``: at a time to come, as if nothing happened until then."""
     action, ground = workflow.actions[position], ground_of(workflow)
     holds = dict.fromkeys((one.account for one in runs), True)
     for condition in (action.if_, action.only_if):
         if condition is not None:
-            truths = Belongings(session, ground, at).among(belonging_of(condition, ground), list(holds))
+            told = Belongings(session, ground, at, ahead=ahead)
+            truths = told.among(belonging_of(condition, ground), list(holds))
             holds = {account: held and truths[account].holds for account, held in holds.items()}
     accounts = account_values(session, holds, {one.account: one.known.get("journey") for one in runs}, traits)
     return [
@@ -191,8 +199,8 @@ def _write(session: Session, workflow: Workflow, position: int, mine: Sequence[t
     last = position + 1 >= len(workflow.actions)
     updates = []
     for run, told in mine:
-        ended = told.outcome == "ended"
-        state = "ended" if ended else "done" if last else "waiting"
+        over = told.outcome in {"ended", "failed"}
+        state = told.outcome if over else "done" if last else "waiting"
         updates.append(
             {
                 "id": run.id,
@@ -200,7 +208,7 @@ def _write(session: Session, workflow: Workflow, position: int, mine: Sequence[t
                 "state": state,
                 "wake_at": at + told.wait,
                 "ended_at": at if state != "waiting" else None,
-                "note": "its condition did not hold" if ended else None,
+                "note": told.note or ("its condition did not hold" if over else None),
             }
         )
     session.bulk_update_mappings(WorkflowRunRow.__mapper__, updates)

@@ -62,7 +62,7 @@ def _look(session: Session, segment: Active[Segment], at: int) -> SegmentLook | 
     if head is not None and head.at > at:
         return None
     row = SegmentMemberRow
-    before = dict(session.execute(select(row.account, row.since).where(row.segment == segment.name)).tuples().all())
+    before = dict(session.execute(select(row.account, row.since).where(row.segment == segment.name)).all())
     truths = _truths(session, segment.definition, at)
     now = holding(truths)
     entered = {account: since for account, since in now.items() if account not in before}
@@ -157,7 +157,7 @@ def members(database: Database, name: str, most: int | None = None) -> dict[str,
     row = SegmentMemberRow
     query = select(row.account, row.since).where(row.segment == name).order_by(row.account).limit(most)
     with database.reading() as session:
-        return dict(session.execute(query).tuples().all())
+        return dict(session.execute(query).all())
 
 
 def sizes(database: Database, name: str) -> Sequence[SegmentSizeRow]:

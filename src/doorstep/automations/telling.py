@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from doorstep.automations.claims import batches
-from doorstep.definitions.templates import Values, rendered
+from doorstep.definitions.templates import rendered
 from doorstep.funnels.result import instant
 from doorstep.lake import Lake
 from doorstep.registry import DestinationRow, JourneyAccountRow
@@ -30,7 +30,7 @@ def traits_of(lake: Lake | None, unit: tuple[str, ...], accounts: Iterable[str],
 
 def account_values(
     session: Session, accounts: Iterable[str], journeys: Mapping[str, str | None], traits: Traits
-) -> dict[str, Values]:
+) -> dict[str, dict[str, Any]]:
     """``account`` of templates, for each: where it stands in the journey that ``journeys`` names, else in any."""
     asked = sorted({one for one in accounts if one})
     row = JourneyAccountRow
@@ -39,28 +39,28 @@ def account_values(
         query = select(row.account, row.journey, row.stage, row.high_water, row.since).where(
             row.account.in_(some), row.stage.is_not(None)
         )
-        for account, journey, stage, high, since in session.execute(query.order_by(row.journey)).tuples():
+        for account, journey, stage, high, since in session.execute(query.order_by(row.journey)):
             stands.setdefault(account, {})[journey] = stage, high, since
     found = {}
     for account in asked:
         known, its = traits.get(account, {}), stands.get(account, {})
         stage, high, since = its.get(journeys.get(account) or "") or next(iter(its.values()), (None, None, None))
-        found[account] = Values(
-            id=account,
-            name=known.get("name") or account,
-            owner=known.get("owner"),
-            stage=stage,
-            high_water=high,
-            since=instant(since),
-            traits=Values(known),
-        )
+        found[account] = {
+            "id": account,
+            "name": known.get("name") or account,
+            "owner": known.get("owner"),
+            "stage": stage,
+            "high_water": high,
+            "since": instant(since),
+            "traits": dict(known),
+        }
     return found
 
 
 def shown(known: Mapping[str, Any]) -> dict[str, Any]:
     """What set things off, as templates show it: what is not known of it is empty."""
     groups = {"signal": None, "transition": None, "segment": None, **known}
-    return {name: Values(_shown(value)) for name, value in groups.items() if name != "journey"}
+    return {name: _shown(value) for name, value in groups.items() if name != "journey"}
 
 
 def _shown(value: Any) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def filled(value: Any, values: Mapping[str, Any]) -> Any:
 
 def kinds_of(session: Session) -> dict[str, str]:
     """Destination → ``webhook``, ``slack`` or ``email``."""
-    return dict(session.execute(select(DestinationRow.name, DestinationRow.kind)).tuples().all())
+    return dict(session.execute(select(DestinationRow.name, DestinationRow.kind)).all())
 
 
 __all__ = ["Traits", "account_values", "filled", "kinds_of", "shown", "traits_of"]

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, Final
 
-from jinja2 import StrictUndefined, TemplateSyntaxError, nodes
+from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, Undefined, nodes
 from jinja2.sandbox import SandboxedEnvironment
 
 from doorstep.definitions.quoting import cut
-from doorstep.errors import nearest
+from doorstep.errors import RunError, nearest
 
 ANYTHING: Final = "*"
 """Stands for any name below a variable, as for traits."""
@@ -60,28 +60,37 @@ def faults(text: str, declared: tuple[str, ...]) -> Iterator[tuple[str, str, str
         if not isinstance(node, _ALLOWED):
             what = type(node).__name__.lower()
             yield "bad-template", f"A template shows values; `{what}` cannot stand in it.", None
+        elif isinstance(node, nodes.Getattr | nodes.Getitem) and _dotted(node) is None:
+            yield "bad-template", "Only variables have parts, named by words.", "Write {{account.name}}, say."
         elif isinstance(node, nodes.Filter) and node.name not in _FILTERS:
             yield "bad-template", f"There is no filter `{cut(node.name)}`.", f"The filters are {', '.join(_FILTERS)}."
     yield from (_unknown(name, declared) for name in dict.fromkeys(_named(tree)) if not _is_declared(name, declared))
 
 
 def rendered(text: str, values: Mapping[str, Any]) -> str:
-    """What a template says; a value that there is not is no text."""
-    return _environment().from_string(text).render(values)[:LONGEST]
-
-
-class Values(dict[str, Any]):
-    """Values under declared names, of which some may not be there, such as traits that were never set."""
-
-    def __missing__(self, key: str) -> None:
-        return None
+    """What a template says; a value that there is not is no text. RunError ``template-failed`` where a filter or a
+    comparison cannot take what a value is.
+    """
+    try:
+        return _environment().from_string(text).render(values)[:LONGEST]
+    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+        reason = str(error).rstrip(".")
+        raise RunError("template-failed", f"The template {cut(text)!r} cannot be filled in: {reason}.") from None
 
 
 class _Sandbox(SandboxedEnvironment):
-    """A sandbox in which a name below `Values` is a key, never a method."""
+    """A sandbox in which there are keys of mappings and nothing else; what is not there, or null, is no text."""
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        return obj[attribute] if isinstance(obj, Values) else super().getattr(obj, attribute)
+        return self._key(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        return self._key(obj, argument)
+
+    @staticmethod
+    def _key(obj: Any, name: Any) -> Any:
+        found = obj.get(name) if isinstance(obj, Mapping) else None
+        return Undefined(name=str(name)) if found is None else found
 
 
 @cache
@@ -136,4 +145,4 @@ def _unknown(name: str, declared: tuple[str, ...]) -> tuple[str, str, str | None
     return "unknown-variable", f"There is no variable `{cut(name)}` here.", mend
 
 
-__all__ = ["ACCOUNT", "SEGMENT", "SIGNAL", "TRANSITION", "WORKFLOW", "Values", "faults", "rendered"]
+__all__ = ["ACCOUNT", "SEGMENT", "SIGNAL", "TRANSITION", "WORKFLOW", "faults", "rendered"]
