@@ -31,6 +31,7 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks.lake
 	$(BIN)/python -m benchmarks.ingest
 	$(BIN)/python -m benchmarks.sensitivity
+	$(BIN)/python -m benchmarks.announce
 
 bench-lake: $(READY) ## the same funnel over stored events: a lake beside ClickHouse's MergeTree
 	$(BIN)/pip install --quiet --require-hashes -r requirements/bench.txt

@@ -62,7 +62,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
     disable_nagle_algorithm = True
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         came = Came(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
         says = self.server.receiver.behave(came)

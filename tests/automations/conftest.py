@@ -1,28 +1,14 @@
-"""An outbox, and what may be put into it."""
+"""An outbox, on SQLite or on each database that it may live in."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from doorstep.automations.outbox import Message
-from doorstep.registry import Database, open_database
+from outboxes import Outbox
 from postgres import Server, serving
-
-
-def message(
-    id: str,  # noqa: A002
-    *,
-    to: str = "crm",
-    account: str = "acme",
-    body: Mapping[str, Any] | None = None,
-    not_before: int = 0,
-) -> Message:
-    """A message that says its own id."""
-    return Message(id, to, account, {"n": id} if body is None else body, "cause", not_before)
 
 
 @pytest.fixture(scope="session")
@@ -33,8 +19,17 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    """A fresh database."""
-    found = open_database(tmp_path / "data", create=True)
+def outbox(tmp_path: Path) -> Iterator[Outbox]:
+    """A fresh outbox."""
+    found = Outbox.at(tmp_path / "data")
     yield found
-    found.close()
+    found.database.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Outbox]:
+    """A fresh outbox on each database."""
+    place = tmp_path if request.param == "sqlite" else request.getfixturevalue("server").database()
+    found = Outbox.at(place)
+    yield found
+    found.database.close()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
 from doorstep.errors import SendingError
@@ -17,10 +17,23 @@ from doorstep.errors import SendingError
 Resolve = Callable[[str, int], Sequence[str]]
 """The addresses of a host, best first; OSError when there are none."""
 
-_METADATA: Final = frozenset({IPv4Address("168.63.129.16")})
-"""Public by its number, and a cloud's own all the same."""
+_REFUSED: Final = tuple(
+    map(
+        ip_network,
+        (
+            "168.63.129.16/32",  # public by its number, and a cloud's own all the same
+            "192.0.0.0/24",
+            "192.88.99.0/24",
+            "64:ff9b:1::/48",
+            "100::/64",
+            "2001::/23",
+            "3fff::/20",
+            "5f00::/16",
+        ),
+    )
+)
+"""Networks of special use that not every version of `ipaddress` knows to be no public ones."""
 _TRANSLATED: Final = IPv6Network("64:ff9b::/96")
-_TRANSLATED_LOCALLY: Final = IPv6Network("64:ff9b:1::/48")
 
 
 def resolved(host: str, port: int) -> Sequence[str]:
@@ -42,8 +55,9 @@ def is_public(text: str) -> bool:
         return is_public(str(inner))
     refused = (
         *(address.is_private, address.is_loopback, address.is_link_local, address.is_multicast),
-        *(address.is_reserved, address.is_unspecified, address in _METADATA, not address.is_global),
-        isinstance(address, IPv6Address) and (address.is_site_local or address in _TRANSLATED_LOCALLY),
+        *(address.is_reserved, address.is_unspecified, not address.is_global),
+        *(address in network for network in _REFUSED),
+        isinstance(address, IPv6Address) and address.is_site_local,
     )
     return not any(refused)
 
@@ -97,9 +111,10 @@ class Guard:
     def _refuse(self, name: str, found: Sequence[str]) -> None:
         for address in found:
             if not is_public(address):
+                is_what = "not public" if name == address else f"{address}, which is not public"
                 raise SendingError(
                     "refused-address",
-                    f"{name} is {address}, which is not public; nothing is sent there. If it is meant, an administrator"
+                    f"{name} is {is_what}; nothing is sent there. If it is meant, an administrator"
                     f" says `doorstep destinations allow {name}`.",
                 )
 

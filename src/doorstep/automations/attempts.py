@@ -94,9 +94,13 @@ def delay(failures: int, chance: Chance, longest: int = LONGEST) -> int:
     return whole - int(whole * chance() / 2)
 
 
-def excerpt(raw: bytes) -> str:
-    """The beginning of an answer as text that can be kept."""
-    text = raw.decode("utf-8", "replace").replace("\0", "\ufffd").strip()
+def readable(raw: bytes) -> str:
+    """The beginning of an answer as text that can be kept, some times as long as an excerpt of it."""
+    return raw[: 8 * EXCERPT].decode("utf-8", "replace").replace("\0", "\ufffd").strip()
+
+
+def excerpt(text: str) -> str:
+    """The beginning of a text."""
     return text if len(text) <= EXCERPT else text[: EXCERPT - 1] + "…"
 
 
@@ -111,4 +115,5 @@ __all__ = [
     "excerpt",
     "judged",
     "judged_mail",
+    "readable",
 ]

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, insert, literal_column, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from doorstep.automations.attempts import BROKEN, GIVE_UP, LONGEST_REST, Attempt, Chance, delay
@@ -21,6 +21,8 @@ LEASE: Final = 120_000_000
 AT_ONCE: Final = 64
 """Messages of one destination that are claimed together."""
 AT_ONCE_AFTER_FAILURE: Final = 8
+WAITING: Final[ColumnElement[str]] = literal_column("'waiting'")
+"""Not a parameter: only with the word itself do databases see that an index of what waits may be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ def _room(session: Session, head: DestinationRow, now: int, held: int) -> int:
 
 
 def _waits(row: type[DeliveryRow], destination: str) -> tuple[ColumnElement[bool], ...]:
-    return row.destination == destination, row.state == "waiting"
+    return row.destination == destination, row.state == WAITING
 
 
 def _beginnings(session: Session, destination: str, now: int, room: int) -> list[tuple[str, Claimed]]:
@@ -109,6 +111,7 @@ def _beginnings(session: Session, destination: str, now: int, room: int) -> list
         .where(
             *_waits(before, destination),
             before.account == row.account,
+            before.due_at <= row.due_at,
             or_(before.due_at < row.due_at, and_(before.due_at == row.due_at, before.seq < row.seq)),
             or_(before.leased_until > now, before.next_at > now),
         )
@@ -214,7 +217,7 @@ def _failed(
     session: Session, run: Run, message: Claimed, attempt: Attempt, token: str, now: int, chance: Chance
 ) -> Recorded:
     since = attempt.at if message.tried_since is None else message.tried_since
-    mine = (DeliveryRow.seq == message.seq, DeliveryRow.state == "waiting", DeliveryRow.leased_by == token)
+    mine = (DeliveryRow.seq == message.seq, DeliveryRow.state == WAITING, DeliveryRow.leased_by == token)
     values = {"attempts": message.attempts + 1, "tried_since": since, "leased_until": None, "why": attempt.failure}
     if now - since >= GIVE_UP:
         _update(session, *mine, **values, state="parked", ended_at=now)
@@ -237,7 +240,7 @@ def _bring_forward(session: Session, destination: str, now: int) -> None:
 def ready(session: Session, now: int) -> tuple[str, ...]:
     """Destinations to which something may be sent now, for all that can be told without a lock."""
     row = DeliveryRow
-    due = select(row.seq).where(row.destination == DestinationRow.name, row.state == "waiting", row.due_at <= now)
+    due = select(row.seq).where(row.destination == DestinationRow.name, row.state == WAITING, row.due_at <= now)
     awake = or_(DestinationRow.rests_until.is_(None), DestinationRow.rests_until <= now)
     return tuple(
         session.scalars(select(DestinationRow.name).where(awake, due.where(row.next_at <= now).exists())).all()
@@ -246,7 +249,7 @@ def ready(session: Session, now: int) -> tuple[str, ...]:
 
 def hopeless(session: Session, now: int) -> tuple[str, ...]:
     """Destinations with messages that `park_hopeless` would park."""
-    waiting = (DeliveryRow.state == "waiting", DeliveryRow.due_at <= now)
+    waiting = (DeliveryRow.state == WAITING, DeliveryRow.due_at <= now)
     orphans = select(DeliveryRow.destination).where(
         *waiting, DeliveryRow.destination.not_in(select(DestinationRow.name))
     )

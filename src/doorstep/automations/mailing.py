@@ -6,16 +6,17 @@ import smtplib
 import socket
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from email import policy
 from email.errors import MessageError
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
 from typing import Any
 
 from doorstep.automations.addresses import Guard
-from doorstep.automations.attempts import excerpt
+from doorstep.automations.attempts import readable
 from doorstep.automations.connecting import CONNECT, WHOLE, connect
 from doorstep.automations.posting import Answer
 from doorstep.automations.signing import header_id
@@ -33,20 +34,22 @@ class Mailer:
 
     def mail(self, mail: Email, id: str, body: Mapping[str, Any], at: int) -> Answer:  # noqa: A002
         """The server's answer. SendingError when there is none, or nothing to be mailed."""
-        message = _message(mail, id, body, at)
+        people = _people(mail, body)
+        message = _message(mail, people, id, body, at)
         try:
             with self._connected(mail) as server:
                 if mail.security == "starttls":
                     server.starttls(context=self._trust)
                 if mail.username is not None and mail.password is not None:
                     server.login(mail.username, mail.password)
-                refused = server.send_message(message)
+                sender = parseaddr(mail.sender)[1]
+                refused = server.sendmail(sender, people, message.as_bytes(policy=policy.SMTP))
         except smtplib.SMTPRecipientsRefused as error:
             code, said = next(iter(error.recipients.values()))
-            return Answer(code, excerpt(said), None)
+            return Answer(code, readable(said), None)
         except smtplib.SMTPResponseException as error:
             said = error.smtp_error if isinstance(error.smtp_error, bytes) else str(error.smtp_error).encode()
-            return Answer(error.smtp_code, excerpt(said), None)
+            return Answer(error.smtp_code, readable(said), None)
         except smtplib.SMTPException as error:
             raise SendingError("no-answer", f"the mail server does not take it: {str(error)[:200]}.") from None
         except ssl.SSLError as error:
@@ -99,11 +102,15 @@ class _Guarded(smtplib.SMTP):
                 self.sock.shutdown(socket.SHUT_RDWR)
 
 
-def _message(mail: Email, id: str, body: Mapping[str, Any], at: int) -> EmailMessage:  # noqa: A002
+def _people(mail: Email, body: Mapping[str, Any]) -> list[str]:
     to = body.get("to") or mail.to
     people = [to] if isinstance(to, str) else [str(one) for one in to]
     if not people or not all(map(is_mail_address, people)):
         raise SendingError("nobody-to-mail", "the message has no address to go to, or one that is none.")
+    return [parseaddr(one)[1] for one in people]
+
+
+def _message(mail: Email, people: Sequence[str], id: str, body: Mapping[str, Any], at: int) -> EmailMessage:  # noqa: A002
     found = EmailMessage()
     try:
         found["From"] = mail.sender

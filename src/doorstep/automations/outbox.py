@@ -17,6 +17,8 @@ from doorstep.registry import DeliveryRow
 AT_A_TIME: Final = 10_000
 """Messages that are written together."""
 
+_as_json: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -55,7 +57,7 @@ def _line(one: Message, at: int) -> dict[str, Any]:
         "id": one.id,
         "destination": one.destination,
         "account": one.account,
-        "body": json.dumps(one.body, separators=(",", ":"), allow_nan=False),
+        "body": _as_json(one.body),
         "cause": one.cause,
         "put_at": at,
         "due_at": due,

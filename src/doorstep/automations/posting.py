@@ -1,4 +1,4 @@
-"""POST over HTTP, no further than is safe: the guard's addresses, no redirects or proxies, a bounded answer, in time."""
+"""POST over HTTP, as far as is safe: the guard's addresses, no redirects or proxies, a bounded answer, in time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 import httpcore
 
 from doorstep.automations.addresses import Guard
-from doorstep.automations.attempts import excerpt
+from doorstep.automations.attempts import readable
 from doorstep.automations.connecting import CONNECT, WHOLE, Deadlines, Pinned
 from doorstep.errors import SendingError
 
@@ -56,7 +56,7 @@ class Poster:
                     "POST", url, headers=list(headers.items()), content=body, extensions={"timeout": timeouts}
                 ) as response,
             ):
-                return Answer(response.status, excerpt(_some(response)), _header(response, b"retry-after"))
+                return Answer(response.status, readable(_some(response)), _header(response, b"retry-after"))
         except httpcore.TimeoutException:
             raise SendingError("no-answer", "no answer in time.") from None
         except (httpcore.NetworkError, httpcore.ProtocolError) as error:
@@ -81,7 +81,7 @@ def _some(response: httpcore.Response) -> bytes:
 
 def _header(response: httpcore.Response, name: bytes) -> str | None:
     found = [value for key, value in response.headers if key.lower() == name]
-    return found[0].decode("latin-1") if found else None
+    return found[0].decode("ascii", "replace") if found else None
 
 
 __all__ = ["Answer", "Poster"]

@@ -6,15 +6,16 @@ import json
 import logging
 import ssl
 import time
+import traceback
 from typing import Final
 
 from doorstep.automations.addresses import Guard
-from doorstep.automations.attempts import Attempt, judged, judged_mail
+from doorstep.automations.attempts import Attempt, excerpt, judged, judged_mail
 from doorstep.automations.connecting import WHOLE, trusted
 from doorstep.automations.mailing import Mailer
 from doorstep.automations.posting import Answer, Poster
 from doorstep.automations.signing import signed
-from doorstep.automations.targets import Email, Slack, Target, Webhook
+from doorstep.automations.targets import Email, Slack, Target, Webhook, without_secrets
 from doorstep.errors import SendingError
 
 log: Final = logging.getLogger("doorstep.automations")
@@ -41,17 +42,19 @@ class Sending:
             answer = self._answer(target, id, body, at)
         except SendingError as error:
             latency = (time.perf_counter_ns() - began) // 1000
-            return Attempt(at, latency, None, "", error.message, error.code not in _OF_MESSAGE)
+            why = without_secrets(target, error.message)
+            return Attempt(at, latency, None, "", why, error.code not in _OF_MESSAGE)
         except Exception as error:  # one message that we fail at must not keep the others from going out
-            log.exception("a message could not be sent")
+            log.error("a message could not be sent: %s", without_secrets(target, traceback.format_exc()))
             latency = (time.perf_counter_ns() - began) // 1000
             return Attempt(
                 at, latency, None, "", f"a fault of doorstep's own: {type(error).__name__}; its log says more."
             )
         latency = (time.perf_counter_ns() - began) // 1000
+        told = excerpt(without_secrets(target, answer.text))
         if isinstance(target, Email):
-            return judged_mail(at, latency, answer.status, answer.text)
-        return judged(at, latency, answer.status, answer.text, answer.retry_after)
+            return judged_mail(at, latency, answer.status, told)
+        return judged(at, latency, answer.status, told, answer.retry_after)
 
     def _answer(self, target: Target, id: str, body: str, at: int) -> Answer:  # noqa: A002
         match target:

@@ -6,9 +6,9 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from email.utils import parseaddr
+from email.utils import getaddresses
 from typing import Any, Final, Literal
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from doorstep.automations.addresses import Guard, plain_host
 from doorstep.automations.signing import key_of
@@ -69,6 +69,30 @@ class Email:
 
 
 Target = Webhook | Slack | Email
+
+TELLING: Final = 6
+"""Characters; shorter parts of an address give nothing away."""
+
+
+def without_secrets(target: Target, text: str) -> str:
+    """A text, such as a receiver's answer that repeats what it was asked, without what must not be told."""
+    match target:
+        case Webhook(url=url, secret=secret):
+            hidden = [secret, *_parts(url)]
+        case Slack(url=url):
+            hidden = _parts(url)
+        case Email(password=password):
+            hidden = [] if password is None else [password]
+    for one in sorted(hidden, key=len, reverse=True):
+        text = text.replace(one, "…") if one else text
+    return text
+
+
+def _parts(url: str) -> list[str]:
+    parts = urlsplit(url)
+    pieces = [*parts.path.split("/"), *(value for _, value in parse_qsl(parts.query))]
+    whole = [parts.path, parts.query, unquote(parts.path)]
+    return [one for one in (*whole, *pieces) if len(one) >= TELLING]
 
 
 def text_of(target: Target) -> str:
@@ -155,8 +179,9 @@ def _check_mail(mail: Email, guard: Guard) -> None:
 
 def is_mail_address(text: str) -> bool:
     """Whether it is one address, bare or with a name before it."""
-    address = parseaddr(text)[1]
-    return text.isprintable() and bool(re.fullmatch(r"[^@\s,;<>]+@[^@\s,;<>]+", address))
+    found = [address for _, address in getaddresses([text])]
+    plain = text.isprintable() and len(found) == 1 and found[0].isascii()
+    return plain and bool(re.fullmatch(r"[^@\s,;<>]+@[^@\s,;<>]+", found[0]))
 
 
 def _bad(why: str) -> RegistryError:
@@ -179,4 +204,5 @@ __all__ = [
     "is_mail_address",
     "target_of",
     "text_of",
+    "without_secrets",
 ]

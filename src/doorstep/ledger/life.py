@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import func, inspect, select
 from sqlalchemy.orm import Session
 
 from doorstep.definitions.identity import definition_hash
@@ -19,6 +19,7 @@ from doorstep.journeys.examples import run_examples
 from doorstep.ledger.ledger import Ledger, row_of
 from doorstep.ledger.records import Head, Move, State
 from doorstep.registry import JourneyMoveRow, JourneyRow, JourneyVersionRow, kept
+from doorstep.registry.audit import note
 
 DAY: Final = 86_400_000_000
 ANNOUNCE_WITHIN: Final = DAY
@@ -99,7 +100,7 @@ def activate(
         row.state, row.version = "active", chosen.number
         row.lag = row.lag if lag is None else lag
         row.announce_within = row.announce_within if announce_within is None else announce_within
-        row.changed_by, row.changed_at = by, at
+        _changed(session, row, "activated", by, at)
 
     ledger.database.write(work)
     return ledger.head(name)
@@ -130,9 +131,21 @@ def move(ledger: Ledger, name: str, account: str, to: str, *, by: str, reason: s
         row = JourneyMoveRow(journey=name, account=account, at=at, to_stage=to, by=by, reason=reason, made_at=now)
         session.add(row)
         session.flush()
+        after = {"journey": name, "to_stage": to, "at": at, "reason": reason}
+        note(session, now, by=by, act="moved", subject="account", name=account, after=after)
         return row.id
 
     return Move(ledger.database.write(work), account, at, to, by, reason)
+
+
+def _changed(session: Session, row: JourneyRow, act: str, by: str, at: int) -> None:
+    """Writes down who changed a journey last, and into the audit log what they did."""
+    row.changed_by, row.changed_at = by, at
+    attributes = {one.key: one for one in inspect(row).attrs}
+    told = [attributes[name] for name in ("state", "version", "lag", "announce_within")]
+    after = {one.key: one.value for one in told}
+    before = {one.key: one.history.deleted[0] for one in told if one.history.deleted}
+    note(session, at, by=by, act=act, subject="journey", name=row.name, before={**after, **before}, after=after)
 
 
 def _refuse_unknown_stage(journey: Journey, to: str) -> None:
@@ -203,7 +216,8 @@ def _turn(ledger: Ledger, name: str, to: State, allowed: set[str], by: str, at: 
         session.refresh(row, with_for_update=True)
         if row.state not in {*allowed, to}:
             raise RegistryError("journey-state", f"{name} is {row.state}; it cannot be {to}.")
-        row.state, row.changed_by, row.changed_at = to, by, at
+        row.state = to
+        _changed(session, row, to, by, at)
 
     ledger.database.write(work)
     return ledger.head(name)
