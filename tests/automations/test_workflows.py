@@ -184,7 +184,7 @@ class Dying(Database):
         return found
 
 
-@pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize("every", [9, pytest.param(1, marks=pytest.mark.long)])
 def test_wherever_a_round_dies_the_next_one_makes_up_for_it(tmp_path: Path, every: int) -> None:
     """After a failure before or after any transaction, what went out, traits, tags and tasks are the same."""
     expected = _outcome(tmp_path / "whole", None)

@@ -19,9 +19,10 @@ from doorstep.automations.firing import named
 from doorstep.automations.outbox import Message, put
 from doorstep.automations.telling import Traits, account_values, shown, traits_of
 from doorstep.automations.wanted import claims_of
+from doorstep.definitions.automation_rules import texts
 from doorstep.definitions.belonging import belonging_of
 from doorstep.definitions.kinds import ground_of
-from doorstep.definitions.workflow import Workflow
+from doorstep.definitions.workflow import Action, Workflow
 from doorstep.funnels.result import instant
 from doorstep.ingest.records import Arrival
 from doorstep.ingest.records import Traits as TraitsSet
@@ -83,7 +84,8 @@ def _step(lake: Lake | None, database: Database, key: Key, at: int) -> int:
     unit = workflow.count_by
     if lake is not None and claims:
         refresh(lake, database, claims, at, forget=False)
-    traits = traits_of(lake, unit, (one.account for one in runs), at)
+    shown = runs if shows_account(workflow.actions[position]) else []
+    traits = traits_of(lake, unit, (one.account for one in shown), at)
     with database.reading() as session:
         effects = effects_of(session, workflow, position, runs, traits, at)
     if lake is not None:
@@ -100,6 +102,12 @@ def _step(lake: Lake | None, database: Database, key: Key, at: int) -> int:
         return len(mine)
 
     return database.write(work)
+
+
+def shows_account(action: Action) -> bool:
+    """Whether what an action says is about the account, so that its traits have to be known."""
+    whole = action.webhook is not None and action.webhook.body is None
+    return whole or any("account" in text for _, text in texts(action))
 
 
 def _asks(workflow: Workflow, position: int) -> bool:
