@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from doorstep.automations.active import version_of
 from doorstep.automations.firing import named
 from doorstep.automations.outbox import Message, put
-from doorstep.automations.telling import account_values, kinds_of, traits_of
+from doorstep.automations.telling import account_values, kinds_of, shown, traits_of
 from doorstep.definitions.kinds import ground_of
 from doorstep.definitions.signal import Announce, QuietHours, Signal
 from doorstep.definitions.templates import rendered
@@ -47,8 +47,8 @@ def _announce(lake: Lake | None, database: Database, name: str, number: int, at:
         signal = version_of(session, name, number)
         accounts = session.scalars(select(row.account).where(*waiting).distinct()).all()
     assert isinstance(signal, Signal)
-    shown = accounts if any("account" in (one.text or "") for one in signal.announce) else []
-    traits = traits_of(lake, ground_of(signal).unit, shown, at)
+    asked = accounts if any("account" in (one.text or "") for one in signal.announce) else []
+    traits = traits_of(lake, ground_of(signal).unit, asked, at)
 
     def work(session: Session) -> int:
         firings = session.scalars(

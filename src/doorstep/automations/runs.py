@@ -84,8 +84,8 @@ def _step(lake: Lake | None, database: Database, key: Key, at: int) -> int:
     unit = workflow.count_by
     if lake is not None and claims:
         refresh(lake, database, claims, at, forget=False)
-    shown = runs if shows_account(workflow.actions[position]) else []
-    traits = traits_of(lake, unit, (one.account for one in shown), at)
+    asked = runs if shows_account(workflow.actions[position]) else []
+    traits = traits_of(lake, unit, (one.account for one in asked), at)
     with database.reading() as session:
         effects = effects_of(session, workflow, position, runs, traits, at)
     if lake is not None:

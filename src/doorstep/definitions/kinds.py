@@ -83,6 +83,13 @@ def load_automation(source: Path | str | Mapping[str, object], kind: Kind) -> Au
     return _read(document, kind)
 
 
+def automation_kind(source: Path | str | Mapping[str, object]) -> Kind | None:
+    """Whether a document is one of a segment, a signal or a workflow, and of which; DefinitionError when it cannot be
+    read at all.
+    """
+    return _automation(opened(source, None)[0])
+
+
 def _automation(document: Document) -> Kind | None:
     found = [kind for kind in AUTOMATIONS if kind in document.value]
     taken = {"funnel", "journey", "steps", "stages"} & set(document.value)
@@ -197,6 +204,7 @@ __all__ = [
     "KINDS",
     "Definition",
     "Kind",
+    "automation_kind",
     "canonical",
     "definition_hash",
     "difference",
