@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 def schema_of(kind: str) -> dict[str, Any]:
-    """The JSON Schema of a kind of document. RunError ``unknown-kind``."""
+    """The JSON Schema of a kind of document. RunError ``no-such-kind``."""
     from doorstep.definitions.kinds import AUTOMATIONS, KINDS
     from doorstep.definitions.schema import automation_schema, journey_schema, json_schema
 
     if kind not in KINDS:
         near = nearest(kind, KINDS)
         mend = f"Did you mean {near}?" if near else f"The kinds are {', '.join(KINDS)}."
-        raise RunError("unknown-kind", f"There is no kind {kind!r} of definitions. {mend}")
+        raise RunError("no-such-kind", f"There is no kind {kind!r} of definitions. {mend}")
     if kind == "funnel":
         return json_schema()
     return journey_schema() if kind == "journey" else automation_schema(AUTOMATIONS[KINDS[kind]])
