@@ -68,6 +68,7 @@ class Belongings:
     def __init__(self, session: Session, ground: Ground, at: int, *, ahead: bool = False) -> None:
         self.session, self.ground, self.at, self.ahead = session, ground, at, ahead
         self._segments: dict[str, Active[Segment]] | None = None
+        self._whole: dict[str, Truths] = {}
 
     def among(self, of: Belonging, accounts: Collection[str]) -> Truths:
         """Of these accounts."""
@@ -113,6 +114,15 @@ class Belongings:
                 return {one: found.get(one, NOT) for one in accounts}
 
     def _leaf(self, of: Belonging, accounts: list[str] | None) -> Truths:
+        """What one leaf says; of everybody it is read once."""
+        if accounts is not None:
+            return self._read(of, accounts)
+        key = of.digest if isinstance(of, Claim) else repr(of)
+        if key not in self._whole:
+            self._whole[key] = self._read(of, None)
+        return self._whole[key]
+
+    def _read(self, of: Belonging, accounts: list[str] | None) -> Truths:
         match of:
             case Claim():
                 row = ClaimAccountRow

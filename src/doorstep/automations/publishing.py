@@ -121,7 +121,7 @@ def _leaf(session: Session, meant: Automation, leaf: Belonging, path: Place) -> 
             return
 
 
-def _stage(session: Session, name: str, stage: str | None, unit: tuple[str, ...] | None, path: str) -> Iterator[Issue]:
+def _stage(session: Session, name: str, stage: str | None, unit: tuple[str, ...], path: str) -> Iterator[Issue]:
     head = session.get(JourneyRow, name)
     journey = None if head is None else journey_of(session, name, head.version)
     if journey is None:
@@ -131,7 +131,7 @@ def _stage(session: Session, name: str, stage: str | None, unit: tuple[str, ...]
         near = nearest(stage, journey.positions)
         mend = f"Did you mean {near}?" if near else f"The stages are {', '.join(journey.positions)}."
         yield Issue("unknown-stage", "error", f"{name} has no stage `{stage}`.", None, path, mend)
-    if unit is not None and unit != journey.unit_columns:
+    if unit != journey.unit_columns:
         said, theirs = (" and ".join(one) for one in (unit, journey.unit_columns))
         message = f"{name} places each {theirs}, and this is about each {said}: it would never hold."
         yield Issue("other-unit", "error", message, None, path, f"Write count_by: {theirs}.")
@@ -162,12 +162,12 @@ def _when(session: Session, meant: Signal) -> Iterator[Issue]:
     when, path = meant.when, f"when.{meant.when.kind}"
     for of in (when.entered, when.left, when.skipped):
         if of is not None:
-            yield from _stage(session, of.journey, of.stage, None, path)
+            yield from _stage(session, of.journey, of.stage, meant.count_by, path)
     if when.moved_back is not None:
         for stage in (when.moved_back.from_, when.moved_back.to):
-            yield from _stage(session, when.moved_back.journey, stage, None, path)
+            yield from _stage(session, when.moved_back.journey, stage, meant.count_by, path)
     if when.stuck is not None:
-        yield from _stage(session, when.stuck.journey, when.stuck.stage, None, path)
+        yield from _stage(session, when.stuck.journey, when.stuck.stage, meant.count_by, path)
     for name in (when.entered_segment, when.left_segment):
         if name is not None:
             yield from _watched(session, name, path)
@@ -180,6 +180,11 @@ def _trigger(session: Session, meant: Workflow) -> Iterator[Issue]:
     trigger = meant.trigger
     if trigger.signal is not None:
         yield from _defined(session, "signal", trigger.signal, "trigger.signal")
+        named = next((one for one in published(session, "signal") if one.name == trigger.signal), None)
+        if named is not None and named.definition.count_by != meant.count_by:
+            said, theirs = (" and ".join(one) for one in (meant.count_by, named.definition.count_by))
+            message = f"The signal {named.name} is about each {theirs}, and this workflow about each {said}."
+            yield Issue("other-unit", "error", message, None, "trigger.signal", f"Write count_by: {theirs}.")
     if trigger.entered_segment is not None:
         yield from _watched(session, trigger.entered_segment, "trigger.entered_segment")
     if trigger.transition is not None:

@@ -31,7 +31,7 @@ from doorstep.lake.traits import HOLDERS
 from doorstep.registry import Database, WorkflowRunRow, WorkflowStepRow
 
 AT_ONCE: Final = 5_000
-"""Runs that take a step together; so many can share a message in Slack."""
+"""Runs that take a step together; those that share a message in Slack do so however many they are."""
 
 Key = tuple[str, int, int]
 """A workflow, its version, and the action that is next."""
@@ -79,7 +79,10 @@ def _step(lake: Lake | None, database: Database, key: Key, at: int) -> int:
     with database.reading() as session:
         workflow = version_of(session, name, number)
         assert isinstance(workflow, Workflow)
-        runs = _at(session, key, at)
+        slack = workflow.actions[position].slack
+        together = slack is not None and slack.digest
+        most = None if together else AT_ONCE
+        runs = _at(session, key, at, most)
         claims = list(claims_of(session, workflow)) if lake is not None and _asks(workflow, position) else []
     unit = workflow.count_by
     if lake is not None and claims:
@@ -92,11 +95,10 @@ def _step(lake: Lake | None, database: Database, key: Key, at: int) -> int:
         _set_traits(lake, workflow, position, runs, effects, at)
 
     def work(session: Session) -> int:
-        left = {one.id for one in _at(session, key, at, lock=True)}
+        left = {one.id for one in _at(session, key, at, most, lock=True)}
         mine = [(one, told) for one, told in zip(runs, effects, strict=True) if one.id in left]
         messages = [told.message for _, told in mine if told.message is not None]
-        slack = workflow.actions[position].slack
-        put(session, [_digest(messages)] if slack is not None and slack.digest and len(messages) > 1 else messages, at)
+        put(session, [_digest(messages)] if together and len(messages) > 1 else messages, at)
         apply(session, [(one.id, one.account, told) for one, told in mine], unit, at)
         _write(session, workflow, position, mine, at)
         return len(mine)
@@ -115,14 +117,14 @@ def _asks(workflow: Workflow, position: int) -> bool:
     return action.if_ is not None or action.only_if is not None
 
 
-def _at(session: Session, key: Key, at: int, *, lock: bool = False) -> list[Run]:
+def _at(session: Session, key: Key, at: int, most: int | None, *, lock: bool = False) -> list[Run]:
     row = WorkflowRunRow
     query = (
         select(row.id, row.account, row.known)
         .where(row.workflow == key[0], row.version == key[1], row.position == key[2])
         .where(row.state == "waiting", row.wake_at <= at)
         .order_by(row.started_at, row.id)
-        .limit(AT_ONCE)
+        .limit(most)
     )
     found = session.execute(query.with_for_update() if lock else query)
     return [Run(one, account, json.loads(known)) for one, account, known in found]

@@ -110,7 +110,7 @@ def load_placed_journey(source: FilePath | str | Mapping[str, object]) -> Placed
     """As `load_journey`, with the places of all parts."""
     document, _ = opened(source, None)
     if not _is_journey(document):
-        message = "This document defines a funnel, where a journey is meant."
+        message = "This document defines no journey, and one is meant."
         raise _unreadable("not-a-journey", message, "A journey has the keys `journey` and `stages`.")
     return _read_journey(document)
 
@@ -259,6 +259,11 @@ def _stop_at_other_languages(document: Document) -> None:
         message = "This document defines a journey, where a funnel is meant."
         mend = "Journeys are replayed: `doorstep journey replay`, or doorstep.replay in Python."
         raise DefinitionError([_issue(document, ("journey",), Violation("not-a-funnel", message, ("journey",), mend))])
+    found = [one for one in ("segment", "signal", "workflow") if one in document.value]
+    if found and not {"funnel", "steps"} & set(document.value):
+        message = f"This document defines a {found[0]}, where a funnel is meant."
+        mend = "`doorstep describe` says it in words, `doorstep publish` sets it to work."
+        raise DefinitionError([_issue(document, (found[0],), Violation("not-a-funnel", message, (found[0],), mend))])
     _stop_at_other_semantics(document)
 
 
