@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import select
@@ -208,7 +209,12 @@ def _together(parts: list[Truth], every: bool) -> Truth:
 def journey_of(session: Session, name: str, version: int) -> Journey | None:
     """A version of a journey that is kept."""
     row = session.get(JourneyVersionRow, (name, version))
-    return None if row is None else load_journey_text(row.text, file=f"{name}@{version}.{row.form}")
+    return None if row is None else _parsed(row.text, f"{name}@{version}.{row.form}")
+
+
+@lru_cache(maxsize=200)
+def _parsed(text: str, file: str) -> Journey:
+    return load_journey_text(text, file=file)
 
 
 def holding(truths: Mapping[str, Truth]) -> dict[str, int]:

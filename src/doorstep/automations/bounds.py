@@ -55,7 +55,7 @@ def look(lake: Lake, database: Database, at: int) -> tuple[str, ...]:
         if at - last.get((signal.name, ""), at - EVERY) < EVERY:
             continue
         try:
-            found = _conversion(lake, database, signal, at) or _drift(lake, database, signal, at)
+            found = _holding(lake, database, signal, at)
             database.write(partial(_keep, signal=signal, found=found, at=at))
         except DoorstepError as error:
             failures.append(f"{signal.name}: {error.code}: {error.message}")
@@ -78,10 +78,17 @@ def _keep(session: Session, signal: Active[Signal], found: Iterable[tuple[str, N
     fire(session, signal, news, at)
 
 
-def _conversion(lake: Lake, database: Database, signal: Active[Signal], at: int) -> list[tuple[str, Noticed]] | None:
+def _holding(lake: Lake, database: Database, signal: Active[Signal], at: int) -> list[tuple[str, Noticed]]:
+    """What holds now, by what it is about."""
     asked = signal.definition.when.conversion
     if asked is None:
-        return None
+        return _drift(lake, database, signal, at)
+    return _conversion(lake, database, signal, asked, at)
+
+
+def _conversion(
+    lake: Lake, database: Database, signal: Active[Signal], asked: Conversion, at: int
+) -> list[tuple[str, Noticed]]:
     funnel = _funnel(database, asked.funnel)
     end = at - (asked.mature_after or 0)
     now = _share(lake, funnel, end - asked.over, end, at, asked.at_step)

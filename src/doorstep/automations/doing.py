@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 from sqlalchemy import delete
@@ -46,7 +46,11 @@ class Effect:
 
     def to_dict(self) -> dict[str, Any]:
         """What it comes to, as JSON: only what there is."""
-        return {key: value for key, value in asdict(self).items() if value not in (None, 0, {}, ())}
+        told = {one.name: getattr(self, one.name) for one in fields(self)}
+        for name in ("message", "task"):
+            if told[name] is not None:
+                told[name] = {one.name: getattr(told[name], one.name) for one in fields(told[name])}
+        return {key: value for key, value in told.items() if value not in (None, 0, {})}
 
 
 def effect(

@@ -79,7 +79,7 @@ def _long(value: object) -> object:
     return value if isinstance(value, dict | Model) else {"at_least": value}
 
 
-class _Short:
+class Short:
     """Adds to the published schema the short forms that a validator unfolds."""
 
     def __init__(self, *shorts: JsonSchemaValue) -> None:
@@ -156,21 +156,21 @@ class Leaves(Model):
     """What can be asked of an account's rows, age and traits; of several keys all must hold."""
 
     did: Annotated[
-        Annotated[Occurrence, BeforeValidator(_rows), _Short(_TEXT, _TEXTS)] | None,
+        Annotated[Occurrence, BeforeValidator(_rows), Short(_TEXT, _TEXTS)] | None,
         GIVEN,
     ] = Field(default=None, description="There is such a row. An event's name alone will do.")
     did_not: Annotated[
-        Annotated[Occurrence, BeforeValidator(_rows), _Short(_TEXT, _TEXTS)] | None,
+        Annotated[Occurrence, BeforeValidator(_rows), Short(_TEXT, _TEXTS)] | None,
         GIVEN,
     ] = Field(default=None, description="There is no such row.")
     count: Annotated[Counted | None, GIVEN] = Field(default=None, description="How many rows there are.")
     sum: Annotated[Summed | None, GIVEN] = Field(default=None, description="The exact sum of a property.")
     distinct: Annotated[DistinctOf | None, GIVEN] = Field(default=None, description="Different values of a property.")
-    feature: Annotated[Annotated[FeatureUse, BeforeValidator(_named), _Short(_TEXT)] | None, GIVEN] = Field(
+    feature: Annotated[Annotated[FeatureUse, BeforeValidator(_named), Short(_TEXT)] | None, GIVEN] = Field(
         default=None, description="A feature was used. Its name alone will do."
     )
     features: Annotated[FeaturesUsed | None, GIVEN] = Field(default=None, description="How many features were used.")
-    account_age: Annotated[Annotated[Age, BeforeValidator(_long), _Short(_LENGTH)] | None, GIVEN] = Field(
+    account_age: Annotated[Annotated[Age, BeforeValidator(_long), Short(_LENGTH)] | None, GIVEN] = Field(
         default=None, description="The account is at least so old."
     )
     trait: Annotated[Filters | None, GIVEN] = Field(default=None, description="Tests of the account's traits.")
@@ -190,7 +190,7 @@ class Leaves(Model):
 class Criteria(Leaves):
     """What must hold; of several keys all must."""
 
-    time_in_stage: Annotated[Annotated[TimeInStage, BeforeValidator(_long), _Short(_LENGTH)] | None, GIVEN] = Field(
+    time_in_stage: Annotated[Annotated[TimeInStage, BeforeValidator(_long), Short(_LENGTH)] | None, GIVEN] = Field(
         default=None, description="The account has been in its stage for at least so long."
     )
     all_: Annotated[tuple[Criteria, ...] | None, GIVEN] = Field(
@@ -243,7 +243,7 @@ def _catalogue(value: object) -> str:
     return "property" if isinstance(value, FeatureProperty) or by_property else "named"
 
 
-FeatureRows = Annotated[Selector, BeforeValidator(_rows), _Short(_TEXT, _TEXTS)]
+FeatureRows = Annotated[Selector, BeforeValidator(_rows), Short(_TEXT, _TEXTS)]
 Catalogue = Annotated[
     Annotated[FeatureProperty, Tag("property")] | Annotated[dict[str, FeatureRows], Tag("named")],
     Discriminator(_catalogue),
@@ -332,4 +332,4 @@ class Journey(Model):
         return self.count_by
 
 
-__all__ = ["Catalogue", "Criteria", "FeatureProperty", "Journey", "Leaves", "Movement", "Stage"]
+__all__ = ["Catalogue", "Criteria", "FeatureProperty", "Journey", "Leaves", "Movement", "Short", "Stage"]

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from pydantic import BeforeValidator, Field, StrictStr
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, StrictStr
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from doorstep.definitions.durations import Duration
 from doorstep.definitions.filters import GIVEN, Model
@@ -23,11 +25,22 @@ SegmentName = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 """The name of a segment; saved lists may have capitals and dots."""
 
 
-def _several(value: object) -> object:
+def several(value: object) -> object:
+    """A list of one, where one is written alone."""
     return value if isinstance(value, list | tuple) else (value,)
 
 
-StageIds = Annotated[tuple[StageId, ...], BeforeValidator(_several), Field(min_length=1)]
+class _OneOrMore:
+    """Tells the published schema that one may be written alone."""
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        listed = handler(core)
+        return {"anyOf": [listed["items"], listed]}
+
+
+ONE_OR_MORE: Final = _OneOrMore()
+
+StageIds = Annotated[tuple[StageId, ...], BeforeValidator(several), Field(min_length=1), ONE_OR_MORE]
 """One stage or several."""
 
 
@@ -74,4 +87,14 @@ class Membership(Leaves):
     not_: Annotated[Membership | None, GIVEN] = Field(default=None, alias="not", description="This does not hold.")
 
 
-__all__ = ["SLUG", "HighWater", "InStage", "Membership", "SegmentName", "Slug", "TimeInStageOf"]
+__all__ = [
+    "ONE_OR_MORE",
+    "SLUG",
+    "HighWater",
+    "InStage",
+    "Membership",
+    "SegmentName",
+    "Slug",
+    "TimeInStageOf",
+    "several",
+]

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BeforeValidator, Field, StrictFloat, StrictInt, StrictStr, model_validator
 from pydantic_core import PydanticCustomError
 
-from doorstep.definitions.durations import Duration
+from doorstep.definitions.durations import PATTERN, Duration
 from doorstep.definitions.filters import GIVEN, Model
 from doorstep.definitions.funnel import ColumnNames, Selector, StepId
-from doorstep.definitions.journey import Catalogue, StageId
-from doorstep.definitions.membership import Membership, SegmentName, Slug
+from doorstep.definitions.journey import Catalogue, Short, StageId
+from doorstep.definitions.membership import ONE_OR_MORE, Membership, SegmentName, Slug, several
 from doorstep.definitions.quoting import quoted
 
 
@@ -40,6 +40,9 @@ def _zone(value: object) -> object:
             "zone", "{text} is no time zone. Write one such as Europe/Berlin.", {"text": quoted(value)}
         ) from None
     return value
+
+
+_LENGTH: Final = Short({"type": "string", "pattern": f"^{PATTERN}$"})
 
 
 def _long(value: object) -> object:
@@ -117,7 +120,7 @@ class When(Model):
         default=None, description="An account entered a segment."
     )
     left_segment: Annotated[SegmentName | None, GIVEN] = Field(default=None, description="An account left a segment.")
-    no_activity: Annotated[Annotated[NoActivity, BeforeValidator(_long)] | None, GIVEN] = Field(
+    no_activity: Annotated[Annotated[NoActivity, BeforeValidator(_long), _LENGTH] | None, GIVEN] = Field(
         default=None, description="An account went quiet."
     )
     conversion: Annotated[Conversion | None, GIVEN] = Field(default=None, description="A funnel converts badly.")
@@ -183,7 +186,7 @@ class Signal(Model):
         default=None, description="After a firing the same account is left alone for so long."
     )
     quiet_hours: Annotated[QuietHours | None, GIVEN] = Field(default=None, description="When nobody is told.")
-    announce: Annotated[tuple[Announce, ...], BeforeValidator(lambda v: [v] if isinstance(v, dict) else v)] = Field(
+    announce: Annotated[tuple[Announce, ...], BeforeValidator(several), ONE_OR_MORE] = Field(
         default=(), description="Whom to tell: one, or a list."
     )
 

@@ -7,10 +7,10 @@ can be judged when it is saved. Rendering goes through jinja2's sandbox all the 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, Undefined, nodes
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, Undefined, nodes
 from jinja2.sandbox import SandboxedEnvironment
 
 from doorstep.definitions.quoting import cut
@@ -72,10 +72,15 @@ def rendered(text: str, values: Mapping[str, Any]) -> str:
     comparison cannot take what a value is.
     """
     try:
-        return _environment().from_string(text).render(values)[:LONGEST]
+        return _compiled(text).render(values)[:LONGEST]
     except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
         reason = str(error).rstrip(".")
         raise RunError("template-failed", f"The template {cut(text)!r} cannot be filled in: {reason}.") from None
+
+
+@lru_cache(maxsize=1_000)
+def _compiled(text: str) -> Template:
+    return _environment().from_string(text)
 
 
 class _Sandbox(SandboxedEnvironment):

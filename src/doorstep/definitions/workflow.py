@@ -11,7 +11,7 @@ from doorstep.definitions.durations import Duration
 from doorstep.definitions.filters import GIVEN, Literal_, Model
 from doorstep.definitions.funnel import ColumnNames, Selector
 from doorstep.definitions.journey import Catalogue, StageId
-from doorstep.definitions.membership import Membership, SegmentName, Slug
+from doorstep.definitions.membership import ONE_OR_MORE, Membership, SegmentName, Slug, several
 from doorstep.definitions.signal import TimeOfDay, Zone
 
 Text = Annotated[StrictStr, Field(min_length=1)]
@@ -32,7 +32,7 @@ class Schedule(Model):
     """Times of day, for every account of which `where` holds then."""
 
     at: TimeOfDay = Field(description="The time of day, such as 09:00.")
-    on: Annotated[tuple[Day, ...], BeforeValidator(lambda v: [v] if isinstance(v, str) else v)] = Field(
+    on: Annotated[tuple[Day, ...], BeforeValidator(several), ONE_OR_MORE] = Field(
         default=(), description="Days of the week; default: every day."
     )
     timezone: Zone = Field(default="UTC", description="The time zone it is meant in.")
