@@ -104,7 +104,7 @@ def _replace(session: Session, digest: str, found: Walk) -> None:
         if one.standing.stage is not None or one.standing.due_at is not None
     ]
     if lines:
-        session.execute(insert(row), lines)
+        session.connection().execute(insert(row), lines)
 
 
 def batches(accounts: Iterable[str]) -> Iterator[list[str]]:

@@ -74,7 +74,7 @@ def fire(session: Session, signal: Active[Signal], noticed: Iterable[Noticed], a
         }
         for key, one in fresh.items()
     ]
-    session.execute(insert(FiringRow), rows)
+    session.connection().execute(insert(FiringRow), rows)
     start_by_signal(session, signal, [_cause(signal, key, one) for key, one in fresh.items()], at)
     return len(rows)
 

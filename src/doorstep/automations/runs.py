@@ -205,7 +205,7 @@ def _write(session: Session, workflow: Workflow, position: int, mine: Sequence[t
         }
         for run, told in mine
     ]
-    session.execute(insert(WorkflowStepRow), steps)
+    session.connection().execute(insert(WorkflowStepRow), steps)
     last = position + 1 >= len(workflow.actions)
     updates = []
     for run, told in mine:

@@ -97,7 +97,7 @@ def _keep(
         session.execute(delete(row).where(row.segment == segment.name, row.account.in_(some)))
     if entered:
         lines = [{"segment": segment.name, "account": one, "since": since} for one, since in entered.items()]
-        session.execute(insert(row), lines)
+        session.connection().execute(insert(row), lines)
     if changes and (entered or left):
         base = {"segment": segment.name, "version": segment.number, "known_at": at, "anew": anew}
         told: list[dict[str, Any]] = [
@@ -105,7 +105,7 @@ def _keep(
             for change, some in (("entered", entered), ("left", left))
             for account, since in some.items()
         ]
-        session.execute(insert(SegmentChangeRow), told)
+        session.connection().execute(insert(SegmentChangeRow), told)
     last = session.scalar(select(func.max(SegmentSizeRow.at)).where(SegmentSizeRow.segment == segment.name))
     if last is None or ((entered or left) and last < at):
         told_size = {"members": size, "entered": len(entered), "left": len(left), "version": segment.number}

@@ -49,7 +49,9 @@ def start(session: Session, workflow: Active[Workflow], causes: Iterable[Cause],
         truths = Belongings(session, ground, at).among(belonging, {one.account for one in fresh.values()})
         fresh = {key: one for key, one in fresh.items() if one.account in truths and truths[one.account].holds}
     if fresh:
-        session.execute(insert(WorkflowRunRow), [_run(workflow, key, one, at) for key, one in fresh.items()])
+        session.connection().execute(
+            insert(WorkflowRunRow), [_run(workflow, key, one, at) for key, one in fresh.items()]
+        )
     return len(fresh)
 
 
