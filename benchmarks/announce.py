@@ -68,6 +68,7 @@ class Announcing:
         self.announces = False
         self.seconds = 0.0
         self.put = 0
+        self.putting = 0.0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._database, name)
@@ -102,7 +103,9 @@ class Announcing:
             )
             for identity, account, came_from, to, at in found
         ]
+        began = time.perf_counter()
         self.put = put(session, messages, START)
+        self.putting = time.perf_counter() - began
 
 
 def _journey(stages: int) -> dict[str, Any]:
@@ -149,6 +152,7 @@ def _writing(directory: Path, database: Database, accounts: int, repeats: int) -
     for announces, what in ((False, "without messages"), (True, "with a message each")):
         whole, write = (statistics.median(one) for one in zip(*seconds[announces], strict=True))
         print(f"{accounts:,} transitions, {what}: sync {whole:.2f} s, of it the ledger's transaction {write:.2f} s")
+    print(f"  putting {accounts:,} messages into the outbox, the last time: {announcing.putting:.2f} s")
     for place, what in ((0, "sync"), (1, "transaction")):
         pairs = zip(seconds[True], seconds[False], strict=True)
         print(f"  {what}, with / without: {statistics.median(one[place] / other[place] for one, other in pairs):.2f}")

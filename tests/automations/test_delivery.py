@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import random
+import sqlite3
 import threading
 import time
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from standardwebhooks import Webhook as Verifier
@@ -15,6 +17,8 @@ from doorstep.automations.attempts import BROKEN, FIRST, GIVE_UP, LONGEST_REST
 from doorstep.automations.deliveries import deliveries, delivery, replay, replay_all
 from doorstep.automations.lines import LEASE, Recorded, claim
 from doorstep.errors import RegistryError
+from doorstep.registry import database as registry_database
+from doorstep.registry.database import FILE
 from outboxes import HOUR, SECOND, START, Outbox, message
 from receivers import Came, Says, receiving
 
@@ -123,10 +127,11 @@ def test_hours_of_downtime_cost_few_attempts_and_no_message(outbox: Outbox) -> N
         port = int(crm.address.rpartition(":")[2])
     outbox.webhook("crm", f"http://127.0.0.1:{port}/")
     outbox.put(*(message(f"m{n:03}", account=f"a{n % 40}") for n in range(200)))
-    failed = 0
+    failed, deliverer = 0, outbox.delivery()
     while outbox.clock.now < START + 8 * HOUR:
-        failed += outbox.turn().failed
-        outbox.clock.now += 60 * SECOND
+        failed += deliverer.turn().failed
+        outbox.clock.now += 200 * SECOND
+    deliverer.close()
     assert BROKEN <= failed < 60
     assert outbox.destinations.get("crm").failing_since == START
     with receiving(port=port) as crm:
@@ -145,9 +150,11 @@ def test_after_three_days_of_downtime_everything_is_parked_and_nothing_lost(outb
         port = int(crm.address.rpartition(":")[2])
     outbox.webhook("crm", f"http://127.0.0.1:{port}/")
     outbox.put(*(message(f"m{n:03}", account=f"a{n % 5}") for n in range(50)))
+    deliverer = outbox.delivery()
     while outbox.clock.now <= START + GIVE_UP + HOUR:
-        outbox.turn()
-        outbox.clock.now += HOUR
+        deliverer.turn()
+        outbox.clock.now += 2 * HOUR
+    deliverer.close()
     assert len(deliveries(outbox.database, state="parked")) == 50
     outbox.put(message("fresh"))
     assert replay_all(outbox.database, "crm", by="ann", at=outbox.clock.now) == 50
@@ -301,3 +308,26 @@ def test_a_slack_message_is_its_text(outbox: Outbox) -> None:
         outbox.put(message("m1", to="owners", body={"text": "acme fell back"}))
         assert outbox.turn() == Recorded(delivered=1)
         assert json.loads(slack.came[0].body) == {"text": "acme fell back"}
+
+
+def test_while_another_writes_for_long_nothing_that_was_sent_is_sent_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As during a large sync: what came of it is kept in mind, and written down afterwards."""
+    monkeypatch.setattr(registry_database, "PATIENCE", 0.1)
+    outbox = Outbox.at(tmp_path)
+    writer = sqlite3.connect(tmp_path / FILE, isolation_level=None, check_same_thread=False)
+
+    def behave(_: Came) -> Says:
+        if not writer.in_transaction:
+            writer.execute("BEGIN IMMEDIATE")
+            threading.Timer(0.6, writer.rollback).start()
+        return Says()
+
+    with receiving(behave) as crm:
+        outbox.webhook("crm", crm.address)
+        outbox.put(message("m1"))
+        assert outbox.turn() == Recorded(delivered=1)
+        assert crm.ids == ["m1"]
+    writer.close()
+    outbox.database.close()

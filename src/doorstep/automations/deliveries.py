@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, literal_column, select, update
 from sqlalchemy.orm import Session
 
 from doorstep.errors import RegistryError, nearest
 from doorstep.registry import Database, DeliveryAttemptRow, DeliveryRow, DestinationRow, kept, note
 
 State = Literal["waiting", "delivered", "parked"]
+PARKED: Final[ColumnElement[str]] = literal_column("'parked'")
+"""See `lines.WAITING`."""
 STATES: Final = ("waiting", "delivered", "parked")
 
 
@@ -64,7 +66,9 @@ def deliveries(
     given = {"state": state, "destination": destination, "account": account, "cause": cause}
     query = select(DeliveryRow).order_by(DeliveryRow.seq.desc()).limit(most)
     for name, value in given.items():
-        if value is not None:
+        if name == "state" and value == "parked":
+            query = query.where(DeliveryRow.state == PARKED)
+        elif value is not None:
             query = query.where(getattr(DeliveryRow, name) == value)
     with database.reading() as session:
         return tuple(map(_sent, session.scalars(query)))
@@ -107,7 +111,7 @@ def replay_all(database: Database, destination: str, *, by: str, at: int) -> int
     by = kept(by, "Who replays")
 
     def work(session: Session) -> int:
-        parked = (DeliveryRow.destination == destination, DeliveryRow.state == "parked")
+        parked = (DeliveryRow.destination == destination, DeliveryRow.state == PARKED)
         values = {"state": "waiting", "next_at": at, "tried_since": None, "ended_at": None, "leased_until": None}
         done = session.execute(update(DeliveryRow).where(*parked).values(values))
         count = int(getattr(done, "rowcount", 0))

@@ -22,7 +22,7 @@ from doorstep.automations.destinations import Destinations
 from doorstep.automations.lines import LEASE, Recorded, Run, Told, claim, hopeless, park_hopeless, ready, record
 from doorstep.automations.sending import Sending
 from doorstep.automations.targets import Target
-from doorstep.errors import DoorstepError
+from doorstep.errors import DoorstepError, RegistryError
 from doorstep.registry import Database
 
 log: Final = logging.getLogger("doorstep.automations")
@@ -198,7 +198,14 @@ class _Turn:
                 name: claim(session, name, self._token, now, held[name], self._of.lease) for name in names
             }
 
-        recorded, claimed = self._of.database.write(work)
+        try:
+            recorded, claimed = self._of.database.write(work)
+        except RegistryError as error:
+            if error.code != "registry-busy" or self._stop():
+                raise
+            log.warning("what was sent is written down later: %s", error.message)
+            self._done = done + self._done
+            return
         self._found += recorded
         if self._progress is not None:
             self._progress(self._found)

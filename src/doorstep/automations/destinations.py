@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, literal_column, select, update
 from sqlalchemy.orm import Session
 
 from doorstep.automations.addresses import Guard, Resolve, plain_host, resolved
+from doorstep.automations.lines import WAITING
 from doorstep.automations.sealing import Seal
 from doorstep.automations.targets import Target, checked, target_of, text_of
 from doorstep.errors import RegistryError, nearest
@@ -83,7 +84,7 @@ class Destinations:
         def work(session: Session) -> int:
             row = _row(session, name, lock=True)
             before = {"kind": row.kind, **json.loads(row.shown)}
-            waits = update(DeliveryRow).where(DeliveryRow.destination == name, DeliveryRow.state == "waiting")
+            waits = update(DeliveryRow).where(DeliveryRow.destination == name, DeliveryRow.state == WAITING)
             parked = session.execute(
                 waits.values(state="parked", ended_at=at, why="the destination was removed", leased_until=None)
             )
@@ -166,12 +167,12 @@ def _row(session: Session, name: str, *, lock: bool = False) -> DestinationRow:
 
 
 def _counts(session: Session) -> Mapping[tuple[str, str], int]:
-    query = (
-        select(DeliveryRow.destination, DeliveryRow.state, func.count())
-        .where(DeliveryRow.state.in_(("waiting", "parked")))
-        .group_by(DeliveryRow.destination, DeliveryRow.state)
-    )
-    return {(name, state): count for name, state, count in session.execute(query)}
+    found: dict[tuple[str, str], int] = {}
+    for state in ("waiting", "parked"):
+        word: ColumnElement[str] = literal_column(f"'{state}'")  # not a parameter, see `lines.WAITING`
+        query = select(DeliveryRow.destination, func.count()).where(DeliveryRow.state == word)
+        found |= {(name, state): count for name, count in session.execute(query.group_by(DeliveryRow.destination))}
+    return found
 
 
 def _destination(row: DestinationRow, counts: Mapping[tuple[str, str], int]) -> Destination:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from doorstep.registry.tables import Microseconds, Slug, Tables, Words
 
 _WAITING = text("state = 'waiting'")
+_PARKED = text("state = 'parked'")
 
 
 class DestinationRow(Tables):
@@ -59,7 +60,12 @@ class DeliveryRow(Tables):
             sqlite_where=_WAITING,
             postgresql_where=_WAITING,
         ),
-        Index("ix_deliveries_state_seq", "state", "seq"),
+        Index(
+            "ix_deliveries_parked",
+            *("destination", "seq"),
+            sqlite_where=_PARKED,
+            postgresql_where=_PARKED,
+        ),
         Index("ix_deliveries_cause", "cause"),
     )
 

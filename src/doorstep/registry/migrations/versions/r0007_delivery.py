@@ -75,7 +75,9 @@ def _outbox() -> None:
         ("ix_deliveries_due", ["destination", "due_at", "seq"]),
     ):
         op.create_index(name, "deliveries", columns, sqlite_where=waiting, postgresql_where=waiting)
-    op.create_index("ix_deliveries_state_seq", "deliveries", ["state", "seq"])
+    parked = sa.text("state = 'parked'")
+    columns = ["destination", "seq"]
+    op.create_index("ix_deliveries_parked", "deliveries", columns, sqlite_where=parked, postgresql_where=parked)
     op.create_index("ix_deliveries_cause", "deliveries", ["cause"])
     op.create_table(
         "delivery_attempts",
