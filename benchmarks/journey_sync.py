@@ -18,7 +18,7 @@ import duckdb
 
 import doorstep
 from benchmarks.journeys import JOURNEY, written
-from doorstep.ledger import Ledger, activate, document_of, draft, sync
+from doorstep.ledger import Ledger, activate, draft, sync
 from doorstep.registry import open_database
 
 DAY = 86_400_000_000
@@ -49,7 +49,7 @@ def main() -> None:
     with doorstep.open_lake(directory / "d") as lake:
         lake.add(written(given.rows), received_at=END)
         ledger = Ledger(open_database(directory / "d", create=True))
-        draft(ledger, document_of(journey), by="bench", at=END)
+        draft(ledger, journey, by="bench", at=END)
         activate(ledger, "bench", by="bench", at=END)
         began = time.perf_counter()
         sync(lake, ledger, END)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
 import doorstep
 from doorstep.ingest.records import Arrival, Event, Traits
 from doorstep.lake import Lake
-from doorstep.ledger import Ledger, Synced, activate, document_of, draft, sync
+from doorstep.ledger import Ledger, Synced, activate, draft, sync
 from doorstep.registry import open_database
 
 START = 1_767_225_600_000_000
@@ -36,7 +36,7 @@ class World:
         self.ledger.database.close()
 
     def activate(self, document: Mapping[str, Any], at: int, **options: Any) -> str:
-        head = draft(self.ledger, document_of(document), by="ann", at=at)
+        head = draft(self.ledger, document, by="ann", at=at)
         activate(self.ledger, head.name, by="ann", at=at, **options)
         return head.name
 
@@ -58,7 +58,7 @@ class World:
     def stands(self, name: str) -> dict[str, tuple[Any, ...]]:
         """Where born accounts stand."""
         found = self.ledger.standings(name)
-        return {account: one.shown for account, (one, _) in found.items() if one.stage is not None}
+        return {account: astuple(one) for account, one in found.items() if one.stage is not None}
 
 
 def replayed(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from doorstep.definitions.journey import Journey
-from doorstep.journeys.account import Account, Move, Row, Traits, TraitsSet, born_at, time_of
-from doorstep.journeys.kernel import Events, Given, Moves, histories_of, lay_out
+from doorstep.journeys.account import NEVER, Account, Move, Row, Traits, TraitsSet, born_at, time_of
+from doorstep.journeys.kernel import Begun, Events, Given, Moves, from_birth, histories_of, lay_out
 from doorstep.journeys.kernel.layout import NONE, UNTIMED
 from doorstep.journeys.plan import compile_plan
 from doorstep.journeys.reference import History, walk
@@ -75,14 +75,48 @@ def outcome_of(history: History) -> Outcome:
 
 def by_kernel(journey: Journey, lives: Mapping[str, Account], until: int) -> dict[str, Outcome]:
     """What the kernel makes of them."""
+    return _walked(journey, lives, until, from_birth(len(lives)))
+
+
+def by_going_on(journey: Journey, lives: Mapping[str, Account], cut: int, until: int) -> dict[str, Outcome]:
+    """What the kernel makes of them from where they stood at ``cut``, of the rows that reach beyond it alone."""
+    plan = compile_plan(journey)
+    stood = by_kernel(journey, lives, cut)
+    reach = max((within for within in plan.windows if within < NEVER), default=0)
+    ever = tuple(plan.questions[counter.question] for counter in plan.counters if counter.within == NEVER)
+    left = {}
+    for unit, account in lives.items():
+        traits = Traits.of(account, born_at(account))
+        rows = [
+            row
+            for row in account.rows
+            if unit not in stood or row.time > cut - reach or word_of(ever, row.event, traits.beside(row).properties)
+        ]
+        left[unit] = replace(account, rows=rows)
+    ends = [stood.get(unit) or Outcome(-1, -1, -1, None, ()) for unit in lives]
+    high = [-1 if one.high_water is None else one.high_water for one in ends]
+    columns = ([one.born_at for one in ends], [one.stage for one in ends], [one.since for one in ends], high)
+    return _walked(journey, left, until, Begun(cut, *(np.array(column, np.int64) for column in columns)))
+
+
+def lacking(journey: Journey, lives: Mapping[str, Account], until: int) -> dict[str, list[int]]:
+    """How many rows each claim of an account lacks."""
+    return {
+        unit: [int(one) for one in row]
+        for unit, row in zip(lives, _kernel(journey, lives, until, None)[2], strict=True)
+    }
+
+
+def _kernel(journey: Journey, lives: Mapping[str, Account], until: int, begun: Begun | None) -> Any:
     plan = compile_plan(journey)
     seen = [account.until(until) for account in lives.values()]
-    events = _events(plan, seen, until)
-    given = _given(plan, seen)
-    moves = _moves(seen)
-    lines, accounts = histories_of(
-        lay_out(plan, [SCALE] * len(plan.summed)), events, given, moves, until, (0, len(seen))
-    )
+    events, given, moves = _events(plan, seen, until), _given(plan, seen), _moves(seen)
+    laid = lay_out(plan, [SCALE] * len(plan.summed))
+    return histories_of(laid, events, given, moves, begun or from_birth(len(seen)), until, (0, len(seen)))
+
+
+def _walked(journey: Journey, lives: Mapping[str, Account], until: int, begun: Begun) -> dict[str, Outcome]:
+    lines, accounts, _ = _kernel(journey, lives, until, begun)
     found: dict[str, Outcome] = {}
     for number, unit in enumerate(lives):
         born, stage, entered, high, due = accounts[number].tolist()

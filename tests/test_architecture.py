@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "engines": {"errors", "definitions", "matching", "rows", "stitching"},
     "statistics": set[str](),
     "funnels": {"errors", "definitions", "matching", "rows", "stitching", "engines", "statistics"},
-    "journeys": {"errors", "definitions", "rows", "matching", "engines", "funnels"},
+    "journeys": {"errors", "definitions", "rows", "matching", "stitching", "engines", "funnels"},
     "pages": {"errors", "definitions", "funnels", "statistics"},
     "drift": {"errors", "definitions", "rows", "engines", "funnels"},
     "registry": {"errors", "definitions", "funnels", "journeys"},
@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "lifecycles": set(),
     "ingest": {"errors", "rows"},
     "lake": {"errors", "rows", "ingest"},
-    "ledger": {"errors", "definitions", "rows", "engines", "journeys", "lake", "registry"},
+    "ledger": {"errors", "definitions", "rows", "stitching", "engines", "journeys", "lake", "registry"},
     "automations": {
         *("errors", "definitions", "rows", "engines", "funnels", "journeys", "drift", "ingest", "lake", "registry"),
         "ledger",

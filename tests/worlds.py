@@ -14,7 +14,7 @@ import doorstep
 from doorstep.automations.cycle import Round, go_round
 from doorstep.ingest.records import Arrival
 from doorstep.lake import Lake
-from doorstep.ledger import Ledger, activate, document_of, draft
+from doorstep.ledger import Ledger, activate, draft
 from doorstep.registry import Database, DeliveryRow, FiringRow, Registry, open_database
 
 START = 1_767_225_600_000_000
@@ -56,7 +56,7 @@ class World:
 
     def activate(self, at: int = 0, document: Mapping[str, Any] = LIVES, **options: Any) -> None:
         ledger = Ledger(self.database)
-        head = draft(ledger, document_of(document), by="ann", at=START + at)
+        head = draft(ledger, document, by="ann", at=START + at)
         activate(ledger, head.name, by="ann", at=START + at, **options)
 
     def accept(self, *arrivals: Arrival) -> None:

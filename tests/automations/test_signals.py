@@ -14,7 +14,7 @@ from doorstep.automations.active import turn
 from doorstep.automations.announcing import end_of_quiet
 from doorstep.definitions.signal import QuietHours
 from doorstep.errors import RegistryError
-from doorstep.ledger import Ledger, activate, document_of, draft
+from doorstep.ledger import Ledger, activate, draft
 from doorstep.registry import DeliveryRow, FiringRow
 from ledgers import event, traits
 from worlds import DAY, HOUR, LIVES, START, World
@@ -70,7 +70,7 @@ def test_what_is_not_announced_fires_nothing(world: World) -> None:
     assert world.fired() == []
     other = {**LIVES, "stages": [*LIVES["stages"][:2], {"id": "engaged", "criteria": {"did": "work"}}]}
     ledger = Ledger(world.database)
-    draft(ledger, document_of(other), by="ann", at=START + 3 * DAY)
+    draft(ledger, other, by="ann", at=START + 3 * DAY)
     world.accept(event(20, "once", "work", 3 * DAY - HOUR))
     activate(ledger, "lives", by="ann", at=START + 3 * DAY + HOUR)
     world.round(3 * DAY + 2 * HOUR)

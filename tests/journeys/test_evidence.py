@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from doorstep.journeys.evidence import AccountHistory, account_history, ordinal
+from doorstep.definitions.reading import load_journey
+from doorstep.journeys.evidence import AccountHistory, account_history, history_told, ordinal
+from doorstep.journeys.explain import LONG, explain_account, life_of, tell
 
 DAY = "2026-03-{:02d}T{}:00Z"
 
@@ -100,3 +104,22 @@ def test_features_name_the_row_that_used_a_new_one() -> None:
 def test_ordinals(number: int, said: str) -> None:
     """Words up to ten, then figures."""
     assert ordinal(number) == said
+
+
+def test_a_long_life_is_told_as_a_short_one_is() -> None:
+    """Where the kernel finds the history of thousands of rows, it is the one that the reference finds."""
+    often = {"id": "often", "criteria": {"count": {"event": "a", "at_least": 4, "in_last": "3h"}}}
+    stayed, did = {"time_in_stage": {"at_least": "2h", "stage": "often"}}, {"did": {"event": "b", "in_last": "2h"}}
+    long = {"id": "long", "criteria": {"all": [stayed, did]}}
+    journey = _journey(often, long, movement={"backward": True})
+    start = datetime(2026, 3, 1, tzinfo=UTC)
+    times = [start + timedelta(minutes=7 * n + 400 * (n // 25)) for n in range(LONG + 100)]
+    rows = [("b" if n % 60 == 3 else "a", time.isoformat()) for n, time in enumerate(times)]
+    table = pa.Table.from_pylist([{"account_id": "x", "event": event, "time": time} for event, time in rows])
+    life = life_of(load_journey(journey), table, "x", None, None, None, None, "UTC", "UTC")
+    assert life.history is not None
+    assert len(life.history.transitions) > 100
+    told = account_history(journey, table, "x")
+    assert told == history_told(life.journey, "x", life.account, life.until)
+    ours, theirs = explain_account(journey, table, "x"), tell(life.journey, "x", life.account, life.until)
+    assert replace(ours, next_at=None) == replace(theirs, next_at=None)  # the kernel knows better when to look again

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from doorstep.errors import DoorstepError, RegistryError, StoreError
 from doorstep.lake.attach import attached
-from doorstep.ledger import activate, archive, document_of, draft, move, pause, sync, take_effect
+from doorstep.ledger import activate, archive, draft, move, pause, sync, take_effect
 from doorstep.ledger.exporting import export
 from doorstep.ledger.handing_on import transitions_of
 from doorstep.server.stores import syncing
@@ -49,7 +50,7 @@ def test_a_new_version_marks_what_it_finds_and_announces_nothing_of_it(tmp_path:
     world.lake.accept([event(1, "acme", "try", 0), event(2, "acme", "pay", HOUR), event(3, "zoo", "try", HOUR)])
     world.sync(START + 2 * HOUR)
     gone = {**JOURNEY, "stages": [{"id": "new"}, {"id": "paying", "criteria": {"did": "pay"}}]}
-    draft(world.ledger, document_of(gone), by="ann", at=START + 3 * HOUR)
+    draft(world.ledger, gone, by="ann", at=START + 3 * HOUR)
     (found,) = take_effect(world.lake, world.ledger, "life", START + 3 * HOUR, by="ann")
     assert (found.whole, found.failure) == ("version 2 is new", None)
     assert _lines(world, "account", "to_stage", "change", "cause", "version") == [
@@ -98,7 +99,7 @@ def test_moves_by_hand_are_inputs_with_who_and_why(tmp_path: Path) -> None:
     with pytest.raises(RegistryError, match="reason"):
         move(world.ledger, "life", "acme", "paying", by="eve", reason=" ", at=START, now=START)
     fewer = {**JOURNEY, "stages": JOURNEY["stages"][:2]}
-    draft(world.ledger, document_of(fewer), by="ann", at=START + 3 * HOUR)
+    draft(world.ledger, fewer, by="ann", at=START + 3 * HOUR)
     (found,) = take_effect(world.lake, world.ledger, "life", START + 3 * HOUR, by="ann")
     assert "1 moves by hand lead to stages" in found.notes[0]
     world.close()
@@ -221,4 +222,52 @@ def test_the_server_syncs_beside_its_work(tmp_path: Path) -> None:
     world.lake.accept([event(1, "acme", "try", 0)])
     work()
     assert world.stands("life")["acme"][0] == "tried"
+    world.close()
+
+
+def test_a_version_that_is_named_is_activated(tmp_path: Path) -> None:
+    """Versions of journeys are those of the registry; an older one than the last can be made to count."""
+    world = World.at(tmp_path)
+    name = world.activate(JOURNEY, START)
+    draft(world.ledger, {**JOURNEY, "title": "Another"}, by="ann", at=START)
+    assert [str(one) for one in world.ledger.published().versions(name)] == ["life@1", "life@2"]
+    activate(world.ledger, name, by="ann", at=START + 1)
+    assert world.ledger.head(name).version == 2
+    activate(world.ledger, name, by="ann", at=START + 2, version=1)
+    head = world.ledger.head(name)
+    assert (head.version, head.activated_at) == (1, START + 2)
+    with pytest.raises(RegistryError) as caught:
+        activate(world.ledger, name, by="ann", at=START, version=3)
+    assert caught.value.code == "no-such-version"
+    funnel = {"funnel": "a", "semantics": 1, "count_by": "user_id", "steps": [{"event": "a"}, {"event": "b"}]}
+    with pytest.raises(RegistryError) as caught:
+        draft(world.ledger, funnel, by="ann", at=START)
+    assert caught.value.code == "not-a-journey"
+    world.close()
+
+
+def test_what_tipped_a_transition_is_kept_with_it(tmp_path: Path) -> None:
+    """The criterion and the row, as evidence told them when the line was written; in the lake's table, too."""
+    world = World.at(tmp_path)
+    often = {"id": "often", "criteria": {"count": {"event": "visit", "at_least": 3, "in_last": "2h"}}}
+    journey = {**JOURNEY, "movement": {"backward": True}, "stages": [{"id": "new"}, often]}
+    name = world.activate(journey, START)
+    world.lake.accept([event(1, "acme", "visit", 0), event(2, "acme", "visit", HOUR)])
+    world.sync(START + HOUR)
+    world.lake.accept([event(3, "acme", "visit", HOUR + 5)])
+    world.sync(START + HOUR + 10)
+    world.sync(START + 3 * HOUR)
+    first, second = world.ledger.lines(name, "acme")
+    assert first.evidence is not None
+    (tipped,) = first.evidence
+    assert (tipped["tipped"], tipped["rows"][0]["did"]) == (True, "came")
+    assert tipped["words"].startswith("3 rows of `visit` in the last 2 hours: the third, visit on")
+    assert second.evidence is not None
+    assert (second.from_stage, second.evidence[0]["rows"][0]["did"]) == ("often", "left")
+    with attached(world.lake.place) as connection:
+        found = connection.execute("SELECT evidence FROM lake.account_stage_transitions ORDER BY seq").fetchall()
+    assert [json.loads(one) for (one,) in found] == [first.evidence, second.evidence]
+    with pytest.raises(RegistryError) as caught:
+        world.ledger.lines(name, "acne")
+    assert caught.value.code == "no-such-account"
     world.close()

@@ -36,8 +36,8 @@ from doorstep.definitions.journey import Criteria, Journey
 from doorstep.definitions.kinds import ground_of
 from doorstep.definitions.reading import load_journey_text
 from doorstep.definitions.segment import Segment
-from doorstep.registry import ClaimAccountRow, JourneyAccountRow, JourneyRow, JourneyVersionRow, TagRow
-from doorstep.registry.tables import SegmentRow, SegmentUnitRow
+from doorstep.registry import ClaimAccountRow, JourneyAccountRow, JourneyRow, TagRow
+from doorstep.registry.tables import SegmentRow, SegmentUnitRow, VersionRow
 
 MANY: Final = 20_000
 """Of more accounts than this all are read at once."""
@@ -127,7 +127,7 @@ class Belongings:
         match of:
             case Claim():
                 row = ClaimAccountRow
-                query = select(row.account, row.holds, row.since).where(row.digest == of.digest, row.holds.is_not(None))
+                query = select(row.account, row.holds, row.since).where(row.digest == of.digest)
                 return {
                     one: Truth(bool(holds), since) for one, holds, since in self._rows(query, row.account, accounts)
                 }
@@ -208,7 +208,7 @@ def _together(parts: list[Truth], every: bool) -> Truth:
 
 def journey_of(session: Session, name: str, version: int) -> Journey | None:
     """A version of a journey that is kept."""
-    row = session.get(JourneyVersionRow, (name, version))
+    row = session.get(VersionRow, (name, version))
     return None if row is None else _parsed(row.text, f"{name}@{version}.{row.form}")
 
 

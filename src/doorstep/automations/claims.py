@@ -6,7 +6,7 @@ something is due, are walked again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from sqlalchemy import delete, insert, select
@@ -16,8 +16,11 @@ from doorstep.definitions.belonging import IN, Claim
 from doorstep.engines.duckdb import Progress
 from doorstep.errors import DoorstepError
 from doorstep.lake import Lake
+from doorstep.ledger import footing
+from doorstep.ledger.footing import Mark
 from doorstep.ledger.records import Walk
-from doorstep.ledger.walking import News, walk
+from doorstep.ledger.touching import News
+from doorstep.ledger.walking import walk
 from doorstep.registry import ClaimAccountRow, ClaimRow, Database
 
 AT_A_TIME: Final = 500
@@ -52,19 +55,14 @@ def _refresh(lake: Lake, database: Database, of: Claim, at: int, progress: Progr
     with database.reading() as session:
         row = session.get(ClaimRow, of.digest)
         known = None if row is None else (row.horizon, row.snapshot)
-        due = _due(session, of.digest, at)
     if known is not None and known[0] > at:
         return
     snapshot = lake.snapshot().id
     if known == (at, snapshot):
         return
-    there, found = lake.at(snapshot), None
-    if known is not None:
-        found = walk(of.journey, there, at, [], News(known[1], due), progress)
-    if found is None:
-        found = walk(of.journey, there, at, [], News(None), progress)
-    assert found is not None
-    walked = found
+    mark = _mark(of, at, snapshot)
+    walked = _walked(lake, of, known, at, snapshot, progress)
+    footing.write(lake.place, _place(of), mark, walked.footing)
 
     def work(session: Session) -> None:
         row = session.get(ClaimRow, of.digest, with_for_update=True)
@@ -78,30 +76,44 @@ def _refresh(lake: Lake, database: Database, of: Claim, at: int, progress: Progr
         _replace(session, of.digest, walked)
 
     database.write(work)
+    footing.forget(lake.place, _place(of), mark.cycle)
 
 
-def _due(session: Session, digest: str, until: int) -> Sequence[str]:
-    row = ClaimAccountRow
-    return session.scalars(select(row.account).where(row.digest == digest, row.due_at <= until)).all()
+def _walked(
+    lake: Lake, of: Claim, known: tuple[int, int] | None, at: int, snapshot: int, progress: Progress | None
+) -> Walk:
+    """What is new since the last time, where its footing is there; else everything."""
+    there, found = lake.at(snapshot), None
+    stood = None if known is None else footing.read(lake.place, _place(of), _mark(of, *known))
+    if known is not None and stood is not None:
+        found = walk(of.journey, there, at, [], News(known[1], known[0], stood), progress)
+    if found is None:
+        found = walk(of.journey, there, at, [], None, progress)
+    assert found is not None
+    return found
+
+
+def _mark(of: Claim, horizon: int, snapshot: int) -> Mark:
+    """A claim's footing is named by its horizon: none is written twice for one, but by the same facts."""
+    return Mark(horizon, horizon, snapshot, of.digest, horizon)
+
+
+def _place(of: Claim) -> str:
+    return f"claim-{of.digest[:32]}"
 
 
 def _replace(session: Session, digest: str, found: Walk) -> None:
     row = ClaimAccountRow
+    standings = {account: one.standing for some in (found.histories, found.further) for account, one in some.items()}
     if found.whole:
         session.execute(delete(row).where(row.digest == digest))
     else:
-        for some in batches(found.histories):
+        for some in batches(standings):
             session.execute(delete(row).where(row.digest == digest, row.account.in_(some)))
     lines: list[dict[str, Any]] = [
-        {
-            "digest": digest,
-            "account": account,
-            "holds": None if one.standing.stage is None else one.standing.stage == IN,
-            "since": one.standing.since,
-            "due_at": one.standing.due_at,
-        }
-        for account, one in found.histories.items()
-        if one.standing.stage is not None or one.standing.due_at is not None
+        {"digest": digest, "account": account, "holds": one.stage == IN, "since": one.since}
+        for account, one in standings.items()
+        if one.stage is not None
     ]
     if lines:
         session.connection().execute(insert(row), lines)

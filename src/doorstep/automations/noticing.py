@@ -114,9 +114,9 @@ def told(line: Line) -> Noticed:
     passed = json.loads(line["skipped"])
     over = f", passing over {words.listed(passed)}" if passed else ""
     why = f"{line['account']} moved from {line['from_stage']} to {line['to_stage']} in {line['journey']}{over}"
-    evidence = {"transition": moved(line)}
+    evidence: dict[str, Any] = {"transition": moved(line)}
     if line.get("evidence"):
-        evidence["evidence"] = line["evidence"]
+        evidence["evidence"] = json.loads(line["evidence"])
     cause, at = line["transition_id"], line["occurred_at"]
     return Noticed(line["account"], cause, why, at, line["journey"], evidence)
 
@@ -165,7 +165,6 @@ def _quiet(session: Session, signal: Active[Signal], at: int) -> Iterator[Notice
         row.digest == quiet(signal.definition).digest, row.holds.is_(True), row.since >= max(signal.since, at - WITHIN)
     )
     for account, since in session.execute(query):
-        assert since is not None
         why = f"{account} has not done anything for {words.duration(asked.at_least)}"
         evidence = {"last_activity": since - asked.at_least}
         yield Noticed(account, named("quiet", account, since), why, since, None, evidence)

@@ -196,6 +196,11 @@ def accounts(
         terminal.show_text(journey_screens.table_csv(shown))
     else:
         terminal.show(journey_screens.accounts(result, chosen.num_rows, shown.to_pylist()))
+    left = len(result.accounts) - chosen.num_rows
+    if left:
+        filters = [*(f"--stage {one}" for one in stage or []), *([f"--stuck {stuck}"] if stuck else [])]
+        filters += [f"--changed-since {changed_since}"] if changed_since else []
+        terminal.say(f"note: {left:,} of {len(result.accounts):,} accounts are left out by {' '.join(filters)}.")
     if whole and chosen.num_rows > MOST_LACKS:
         terminal.say(f"note: what accounts lack is worked out for the first {MOST_LACKS:,} of them.")
     if out is not None:
@@ -260,7 +265,14 @@ def history(
     data: Data = DATA,
     as_json: AsJson = False,
 ) -> None:
-    """Every transition of one account, with what brought it about."""
+    """Every transition of one account, with what brought it about; without --events or --lake: what syncs of a journey
+    that is kept in --data found, and when.
+    """
+    if events is None and lake is None:
+        from doorstep.cli.journey_life import kept_history
+
+        kept_history(str(file), unit, data, as_json=as_json)
+        return
     from doorstep.journeys.evidence import account_history
 
     told = account_history(

@@ -100,17 +100,18 @@ def draft_journey(
     by: By = None,
     as_json: AsJson = False,
 ) -> None:
-    """Keep a document as the next version of its journey, without activating it."""
-    from doorstep.ledger import document_of, draft
+    """Publish a document as the next version of its journey, to be activated later."""
+    from doorstep.ledger import draft
+    from doorstep.registry import draft as drafted
 
-    document = document_of(file)
+    document = drafted(file)
     with opened(data, create=True) as (_, ledger):
         _tell(draft(ledger, document, by=who(by), at=clock()), as_json)
 
 
 @journey.command()
 def activate(
-    named: Annotated[str, typer.Argument(help="A document, or the name of a journey that is kept.")],
+    named: Annotated[str, typer.Argument(help="A document, or a published journey: name, or name@3.")],
     data: Data = DATA,
     lag: Lag = None,
     announce_within: Within = None,
@@ -120,25 +121,31 @@ def activate(
 ) -> None:
     """Activate a journey, or a new version of it, and write every account's history."""
     from doorstep.automations.noticing import notice
-    from doorstep.ledger import document_of, draft, take_effect
+    from doorstep.ledger import draft, take_effect
+    from doorstep.registry import Reference, reference
+    from doorstep.registry import draft as drafted
 
     moment, person = instant_of(at), who(by)
-    is_file = Path(named).suffix in {".yaml", ".yml", ".json"}
-    document = document_of(Path(named)) if is_file else None
+    is_file = Path(named).exists() or Path(named).suffix in {".yaml", ".yml", ".json"}
+    document = drafted(Path(named)) if is_file else None
     with opened(data, create=True) as (lake, ledger), terminal.progress() as told:
-        name = named if document is None else draft(ledger, document, by=person, at=moment).name
+        if document is None:
+            wanted = reference(named)
+        else:
+            wanted = Reference(draft(ledger, document, by=person, at=moment).name, None)
         found = take_effect(
             lake,
             ledger,
-            name,
+            wanted.name,
             moment,
             by=person,
+            version=wanted.version,
             lag=_length(lag),
             announce_within=_length(announce_within),
             progress=told,
             hooks=[notice],
         )
-        head = ledger.head(name)
+        head = ledger.head(wanted.name)
     if not as_json:
         _tell(head, as_json)
     _show(found, as_json)
@@ -220,6 +227,27 @@ def export(
         terminal.show(Text("; ".join(f"{kind}: {number_of(rows, 'row')} written" for kind, rows in written.items())))
 
 
+def kept_history(named: str, unit: str, data: Path, *, as_json: bool) -> None:
+    """What syncs said about an account, line by line, as ``doorstep journey history NAME`` shows it."""
+    from doorstep.cli import journey_screens
+    from doorstep.funnels.result import instant
+    from doorstep.registry import reference
+
+    name = reference(named).name
+    with opened(data) as (_, ledger):
+        head, lines = ledger.head(name), ledger.lines(name, unit)
+        stands = ledger.standings(name, [unit]).get(unit)
+    if not as_json:
+        terminal.show(journey_screens.kept(unit, instant(head.horizon), stands, lines))
+        return
+    told = {"journey": name, "unit": unit, "at": instant(head.horizon)}
+    told |= {"stage": stands.stage if stands else None, "since": instant(stands.since) if stands else None}
+    times = ("occurred_at", "detected_at")
+    terminal.show_json(
+        {**told, "lines": [{**asdict(one), **{at: instant(getattr(one, at)) for at in times}} for one in lines]}
+    )
+
+
 def _tell(head: Head, as_json: bool) -> None:
     if as_json:
         terminal.show_json(_plain(head))
@@ -252,4 +280,4 @@ def _length(text: str | None) -> int | None:
         raise RunError("bad-length", f"{text!r} is no length of time: {error}.") from None
 
 
-__all__ = ["app"]
+__all__ = ["app", "kept_history"]

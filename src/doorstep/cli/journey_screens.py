@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from doorstep.journeys.evidence import AccountHistory, Step
     from doorstep.journeys.periods import Distribution, Flow
     from doorstep.journeys.result import JourneyResult
+    from doorstep.ledger.records import Line as Told
+    from doorstep.ledger.records import Standing
 
 _QUIET = "bright_black"
 
@@ -188,15 +190,39 @@ def history(told: AccountHistory) -> RenderableType:
     return Group(*parts)
 
 
+def kept(unit: str, at: str | None, stands: Standing | None, lines: Sequence[Told]) -> RenderableType:
+    """A block a line of the ledger: what it says, when it was found out, and why."""
+    from doorstep.funnels.result import instant
+
+    parts: list[RenderableType] = [Text(unit, "bold") + Text(f"  as of {at}", _QUIET)]
+    if stands is None or stands.stage is None:
+        parts.append(Text("It is in no stage."))
+    else:
+        parts.append(Text(f"born {instant(stands.born_at)}; in {stands.stage} since {instant(stands.since)}"))
+    for one in lines:
+        over = f", over {', '.join(one.skipped)}" if one.skipped else ""
+        found = f"{one.change} on {instant(one.detected_at)} by version {one.version}: {one.cause}"
+        parts += [Text(""), Text(f"{instant(one.occurred_at)}  {one.from_stage} → {one.to_stage}{over}")]
+        parts.append(Padding(Text(found, _QUIET), (0, 0, 0, 2), expand=False))
+        if one.by is not None:
+            parts.append(Padding(Text(f"moved by hand by {one.by}: {one.reason}"), (0, 0, 0, 2), expand=False))
+        parts += _evidence((bool(each["tipped"]), str(each["words"])) for each in one.evidence or ())
+    return Group(*parts)
+
+
 def _step(step: Step) -> Iterator[RenderableType]:
     over = f", over {', '.join(step.skipped)}" if step.skipped else ""
     yield Text(f"{step.occurred_at}  {step.from_stage} → {step.to_stage}{over}")
     if step.cause == "manual":
         by = f" by {step.by}" if step.by else ""
         yield Padding(Text(f"moved by hand{by}{f': {step.reason}' if step.reason else ''}"), (0, 0, 0, 2), expand=False)
-    for one in step.evidence:
-        mark = "▸" if one.tipped else " "
-        yield Padding(Text(f"{mark} {one.words}", "" if one.tipped else _QUIET), (0, 0, 0, 2), expand=False)
+    yield from _evidence((one.tipped, one.words) for one in step.evidence)
 
 
-__all__ = ["accounts", "history", "stages_csv", "state", "table_csv"]
+def _evidence(told: Iterable[tuple[bool, str]]) -> Iterator[RenderableType]:
+    for tipped, words in told:
+        mark = "▸" if tipped else " "
+        yield Padding(Text(f"{mark} {words}", "" if tipped else _QUIET), (0, 0, 0, 2), expand=False)
+
+
+__all__ = ["accounts", "history", "kept", "stages_csv", "state", "table_csv"]

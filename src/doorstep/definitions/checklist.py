@@ -121,7 +121,7 @@ def _devices(funnel: Funnel) -> Iterator[Rule]:
     if funnel.stitch is not None:
         known, anonymous, *account = map(words.property_name, funnel.unit_columns)
         without = f"of no {account[0]}" if account else f"with neither {known} nor {anonymous}"
-        means = f"{words.belonging(funnel)}. Rows {without} are left out."
+        means = f"{words.belonging(funnel.stitch, funnel.account)}. Rows {without} are left out."
         yield Rule(topic, WHOLE, "declared", means)
     elif user := next((name for name in funnel.unit_columns if names_user(name)), None):
         means = (

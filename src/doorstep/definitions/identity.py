@@ -89,15 +89,18 @@ def canonical(funnel: Funnel | Journey) -> dict[str, Json]:
 
 
 def _unit(funnel: Funnel) -> Json:
+    actor = _actor(funnel)
+    return {"session_of": actor, "gap": funnel.count_by.gap} if isinstance(funnel.count_by, SessionOf) else actor
+
+
+def _actor(funnel: Funnel | Journey) -> Json:
     stitch = funnel.stitch
     actor: Json = (
         list(funnel.unit_columns)
         if stitch is None
         else {"stitch": {"known": stitch.known, "anonymous": stitch.anonymous}}
     )
-    if funnel.account is not None:
-        actor = {"account_of": actor, "account": funnel.account}
-    return {"session_of": actor, "gap": funnel.count_by.gap} if isinstance(funnel.count_by, SessionOf) else actor
+    return actor if funnel.account is None else {"account_of": actor, "account": funnel.account}
 
 
 def _selector(selector: Selector) -> dict[str, Json]:
@@ -213,7 +216,7 @@ def _canonical_journey(journey: Journey) -> dict[str, Json]:
     """Stages are named by position; criteria are trees without short forms, features written out where they count."""
     return {
         "semantics": journey.semantics,
-        "count_by": list(journey.count_by),
+        "count_by": _actor(journey),
         "exclude": _as_set(_selector(one) for one in journey.exclude),
         "movement": {
             "backward": journey.movement.backward,

@@ -30,7 +30,7 @@ from pydantic_core import CoreSchema, PydanticCustomError
 
 from doorstep.definitions.durations import PATTERN, Duration, DurationOrZero
 from doorstep.definitions.filters import GIVEN, Filters, Model
-from doorstep.definitions.funnel import ColumnNames, ExampleEvent, Selector
+from doorstep.definitions.funnel import AccountOf, Actor, ExampleEvent, Selector, Stitch, StitchOf
 from doorstep.definitions.quoting import quoted
 
 MOST_STAGES: Final = 200
@@ -311,7 +311,9 @@ class Journey(Model):
     description: StrictStr | None = Field(default=None, description="What it is for.")
     owner: StrictStr | None = Field(default=None, description="Who answers for it.")
     tags: tuple[StrictStr, ...] = Field(default=(), description="Words to find it by.")
-    count_by: ColumnNames = Field(description="The account: an identity column, a property, or several of them.")
+    count_by: Actor = Field(
+        description="The account: an identity column, a property, several of them, stitched ids, or their accounts."
+    )
     exclude: tuple[Selector, ...] = Field(default=(), description="Rows that do not exist, not even for birth.")
     movement: Movement = Field(default_factory=Movement, description="How accounts move between stages.")
     stages: tuple[Stage, ...] = Field(min_length=1, max_length=MOST_STAGES, description="The stages, lowest first.")
@@ -328,8 +330,30 @@ class Journey(Model):
 
     @property
     def unit_columns(self) -> tuple[str, ...]:
-        """The columns whose values name an account."""
-        return self.count_by
+        """The columns whose values name an account: that of known users where ids are stitched, that of accounts where
+        those of stitched users are meant.
+        """
+        if isinstance(self.count_by, AccountOf):
+            return (self.count_by.account,)
+        return (self.count_by.stitch.known,) if isinstance(self.count_by, StitchOf) else self.count_by
+
+    @property
+    def id_columns(self) -> tuple[str, ...]:
+        """The columns of a row that say whose it is."""
+        stitch, account = self.stitch, self.account
+        ids = self.unit_columns if stitch is None else (stitch.known, stitch.anonymous)
+        return ids if account is None else (*ids, account)
+
+    @property
+    def stitch(self) -> Stitch | None:
+        """The columns that are stitched, if any are."""
+        actor = self.count_by.account_of if isinstance(self.count_by, AccountOf) else self.count_by
+        return actor.stitch if isinstance(actor, StitchOf) else None
+
+    @property
+    def account(self) -> str | None:
+        """The column of accounts, where those of stitched users are meant."""
+        return self.count_by.account if isinstance(self.count_by, AccountOf) else None
 
 
 __all__ = ["Catalogue", "Criteria", "FeatureProperty", "Journey", "Leaves", "Movement", "Short", "Stage"]

@@ -40,7 +40,10 @@ def describe_journey(journey: Journey) -> str:
 
 
 def _who(journey: Journey) -> Iterator[str]:
-    unit = words.columns(journey.unit_columns)
+    unit, stitch = words.columns(journey.unit_columns), journey.stitch
+    if stitch is not None:
+        unit = unit if journey.account is not None else f"stitched {unit}"
+        yield f"{words.belonging(stitch, journey.account)}."
     yield (
         f"Each {unit} is in one stage at every instant since its birth: its first row, or its trait created_at once "
         "that has come, whichever is earlier."

@@ -47,7 +47,7 @@ def sections(funnel: Funnel) -> tuple[Section, ...]:
 def _counting(funnel: Funnel) -> Iterator[Line]:
     unit, stitch = words.unit(funnel), funnel.stitch
     if stitch is not None:
-        yield said(f"{words.belonging(funnel)}.")
+        yield said(f"{words.belonging(stitch, funnel.account)}.")
     if isinstance(funnel.count_by, SessionOf):
         yield said(
             f"Activity is cut into sessions: a new one starts when more than {duration(funnel.count_by.gap)} have "

@@ -257,14 +257,12 @@ def actor(funnel: Funnel) -> str:
     return columns(funnel.unit_columns) if stitch is None else f"stitched {property_name(stitch.known)}"
 
 
-def belonging(funnel: Funnel) -> str:
-    """Whose a row is where ids are stitched, as sentences: who its user is, then which account that is of."""
-    stitch = funnel.stitch
-    assert stitch is not None
-    if funnel.account is None:
+def belonging(stitch: Stitch, of: str | None) -> str:
+    """Whose a row is where ids are stitched, as sentences: who its user is, then which account that is ``of``."""
+    if of is None:
         return stitching(stitch)
-    account, user = property_name(funnel.account), f"stitched {property_name(stitch.known)}"
-    told = funnel.unit_columns == ("user_id", "anonymous_id", "account_id")
+    account, user = property_name(of), f"stitched {property_name(stitch.known)}"
+    told = (stitch.known, stitch.anonymous, of) == ("user_id", "anonymous_id", "account_id")
     lake = ". Over a lake, group calls count as such rows" if told else ""
     return (
         f"{stitching(stitch)}. A row with {a(account)} belongs to that {account}. A row without one belongs to the "

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import pyarrow as pa
 
-from doorstep.definitions.funnel import Funnel, Stitch
+from doorstep.definitions.funnel import Funnel, Selector, Stitch
 from doorstep.engines.conditions import asks
 from doorstep.matching.plan import Question
 from doorstep.matching.reference import Bounds
@@ -89,6 +89,25 @@ class MapTables:
         return tuple(sorted(set(found)))
 
 
+class Said(Protocol):
+    """A definition, as far as it says whose rows are whose: a funnel or a journey."""
+
+    @property
+    def stitch(self) -> Stitch | None:
+        """The columns that are stitched, if any are."""
+        ...
+
+    @property
+    def account(self) -> str | None:
+        """The column of accounts, where those are what is wanted."""
+        ...
+
+    @property
+    def exclude(self) -> tuple[Selector, ...]:
+        """Rows that say nothing."""
+        ...
+
+
 def stitched(engine: Engine, rows: EventRows, funnel: Funnel, bounds: Bounds) -> EventRows:
     """The rows with `UNIT`, where the funnel's ids are stitched, and the version of the map that says so. Links are the
     rows that hold both ids, are not excluded, and are not later than ``as_of``, and what a store was told by then; rows
@@ -96,12 +115,29 @@ def stitched(engine: Engine, rows: EventRows, funnel: Funnel, bounds: Bounds) ->
     """
     if funnel.stitch is None or rows.names_identity(UNIT):
         return rows
-    excluded = [asks(Question(one.event, one.condition), rows) for one in funnel.exclude]
-    visible = " AND ".join([rows.time_at_most(bounds.as_of), *(f"NOT {one}" for one in excluded)])
-    wanted = Stitching(funnel.stitch, funnel.account, visible, bounds.as_of)
-    found = map_tables(engine, rows, wanted)
+    wanted, found = map_of(engine, rows, funnel, funnel.stitch, bounds.as_of)
+    return by_map(rows, wanted, found)
+
+
+def map_of(engine: Engine, rows: EventRows, said: Said, ids: Stitch, as_of: int) -> tuple[Stitching, MapTables]:
+    """What is to be stitched, and the map that says how."""
+    excluded = [asks(Question(one.event, one.condition), rows) for one in said.exclude]
+    visible = " AND ".join([rows.time_at_most(as_of), *(f"NOT {one}" for one in excluded)])
+    wanted = Stitching(ids, said.account, visible, as_of)
+    return wanted, map_tables(engine, rows, wanted)
+
+
+def by_map(rows: EventRows, wanted: Stitching, found: MapTables) -> EventRows:
+    """The rows with `UNIT`, and the version of the map."""
+    number = 1 if rows.number_of is None else rows.number_of(found.digest)
+    relation = whose(rows, rows.relation, wanted, found)
+    return rows.joined(f"({relation})", version_of(number, found.digest), **{UNIT: UNIT})
+
+
+def whose(rows: EventRows, relation: str, wanted: Stitching, found: MapTables) -> str:
+    """A SELECT of every row of ``relation``, which has the columns that ``rows`` have, with `UNIT`."""
     unit = UNIT if wanted.account is None else _PERSON
-    relation = _with_people(rows, rows.relation, wanted.ids, found.intervals, found.names, unit)
+    relation = _with_people(rows, relation, wanted.ids, found.intervals, found.names, unit)
     if wanted.account is not None:
         assert found.memberships is not None
         relation = with_accounts(
@@ -112,8 +148,7 @@ def stitched(engine: Engine, rows: EventRows, funnel: Funnel, bounds: Bounds) ->
             memberships=found.memberships,
             column=UNIT,
         )
-    number = 1 if rows.number_of is None else rows.number_of(found.digest)
-    return rows.joined(f"({relation})", version_of(number, found.digest), **{UNIT: UNIT})
+    return relation
 
 
 def map_tables(engine: Engine, rows: EventRows, wanted: Stitching) -> MapTables:

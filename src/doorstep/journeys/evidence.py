@@ -25,12 +25,11 @@ from doorstep.definitions.criteria import (
     Sum,
     Trait,
     Used,
-    criterion_of,
 )
 from doorstep.definitions.journey import Journey
 from doorstep.funnels.bounds import Instant
 from doorstep.funnels.result import instant
-from doorstep.journeys.account import Account, Row
+from doorstep.journeys.account import NEVER, Account, Row
 from doorstep.journeys.explain import Telling, how_many, life_of, moment
 from doorstep.journeys.reference import Dwells, History, Transition, walk
 
@@ -107,13 +106,22 @@ def account_history(
     source_timezone: str = "UTC",
 ) -> AccountHistory:
     """The transitions of one account with their evidence; arguments and errors as for `explain_account`."""
-    definition, account, until = life_of(journey, source, unit, at, traits, columns, moves, timezone, source_timezone)
-    return history_told(definition, unit, account, until)
+    life = life_of(journey, source, unit, at, traits, columns, moves, timezone, source_timezone)
+    return history_told(life.journey, unit, life.account, life.until, life.history)
 
 
-def history_told(journey: Journey, unit: str, account: Account, until: int) -> AccountHistory:
-    """The history of an account whose life is known."""
-    history = walk(journey, account, until)
+def evidence_of(journey: Journey, account: Account, history: History, since: int) -> tuple[tuple[Evidence, ...], ...]:
+    """That of each transition of ``history``, none of those before ``since``; of the account's rows, in the order of
+    time, those that are still in some window then are enough, unless the journey asks for ages.
+    """
+    return tuple(step.evidence for step in _Witness(journey, account, history).steps(since))
+
+
+def history_told(
+    journey: Journey, unit: str, account: Account, until: int, history: History | None = None
+) -> AccountHistory:
+    """The history of an account whose life is known (``history``: where it was walked already)."""
+    history = history or walk(journey, account, until)
     if history is None:
         return AccountHistory(unit, instant(until) or "", None, None, None, ())
     steps = tuple(_Witness(journey, account.until(until), history).steps())
@@ -129,7 +137,7 @@ class _Witness:
         self.told = Telling(journey, account, history)
         self.signals = self.told.signals
 
-    def steps(self) -> Iterator[Step]:
+    def steps(self, asked: int = -NEVER) -> Iterator[Step]:
         since, kept = self.history.born_at, dict[Stayed, bool]()
         ids = [stage.id for stage in self.journey.stages]
         for one in self.history.transitions:
@@ -142,7 +150,7 @@ class _Witness:
                 one.cause,
                 None if move is None else move[0],
                 None if move is None else move[1],
-                () if one.cause == "manual" else tuple(self.evidence(one, since, kept)),
+                () if one.cause == "manual" or one.occurred_at < asked else tuple(self.evidence(one, since, kept)),
             )
             kept = dict(self.told.dwells(one.from_stage, since, one.occurred_at))
             since = one.occurred_at
@@ -154,12 +162,12 @@ class _Witness:
     def evidence(self, of: Transition, since: int, kept: Dwells) -> Iterator[Evidence]:
         forward = of.to_stage > of.from_stage
         if forward:
-            time, criterion = of.occurred_at, criterion_of(self.journey, of.to_stage)
+            time, criterion = of.occurred_at, self.told.criteria[of.to_stage]
             now = self.told.dwells(of.from_stage, since, time)
             before = self.told.dwells(of.from_stage, since, time - 1) if since < time else dict.fromkeys(now, False)
         else:
             time = of.occurred_at - self.journey.movement.grace
-            criterion, now, before = criterion_of(self.journey, of.from_stage), kept, kept
+            criterion, now, before = self.told.criteria[of.from_stage], kept, kept
         found = []
         for leaf, wanted in dict.fromkeys(self.resting_on(criterion, time, now, forward)):
             tipped = self.signals.holds(leaf, time - 1, before) != self.signals.holds(leaf, time, now)
@@ -243,4 +251,13 @@ def ordinal(number: int) -> str:
     return f"{number:,}{ending}"
 
 
-__all__ = ["AccountHistory", "Evidence", "EvidenceRow", "Step", "account_history", "history_told", "ordinal"]
+__all__ = [
+    "AccountHistory",
+    "Evidence",
+    "EvidenceRow",
+    "Step",
+    "account_history",
+    "evidence_of",
+    "history_told",
+    "ordinal",
+]

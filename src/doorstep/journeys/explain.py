@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -34,10 +34,13 @@ from doorstep.errors import RunError
 from doorstep.funnels.bounds import Instant
 from doorstep.funnels.result import instant
 from doorstep.journeys.account import Account
-from doorstep.journeys.lives import lives_of
-from doorstep.journeys.reference import Dwells, History, Signals, walk
-from doorstep.journeys.run import open_all
+from doorstep.journeys.given import Traits
+from doorstep.journeys.histories import InexactError
+from doorstep.journeys.lives import Unit, lives_of
+from doorstep.journeys.reference import Dwells, History, Signals, State, Transition, walk
+from doorstep.journeys.run import Opened, open_all, walk_opened
 from doorstep.matching.conditions import refusal
+from doorstep.rows import quoting
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -104,8 +107,22 @@ def explain_account(
     """The story of one account at an instant (default: the time of the last row); arguments as for `replay`. RunError
     ``no-such-unit`` when neither rows nor traits are its.
     """
-    definition, account, horizon = life_of(journey, source, unit, at, traits, columns, moves, timezone, source_timezone)
-    return tell(definition, unit, account, horizon)
+    life = life_of(journey, source, unit, at, traits, columns, moves, timezone, source_timezone)
+    return tell(life.journey, unit, life.account, life.until, life.history)
+
+
+LONG: Final = 2_000
+"""From so many rows on, the kernel finds an account's history: the reference looks at all rows at every instant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """Everything known of one account up to a horizon; ``history`` where it was found already."""
+
+    journey: Journey
+    account: Account
+    until: int
+    history: History | None
 
 
 def life_of(
@@ -118,7 +135,7 @@ def life_of(
     moves: object,
     timezone: str,
     source_timezone: str,
-) -> tuple[Journey, Account, int]:
+) -> Life:
     """The journey, everything known of one account, and the horizon. RunError ``no-such-unit``."""
     definition = journey if isinstance(journey, Journey) else load_journey(journey)
     values = values_of(definition, unit)
@@ -133,7 +150,41 @@ def life_of(
                 f"neither rows nor traits are those of {unit!r} up to {instant(opened.query.until)}. "
                 "Look at the `unit` column of accounts for names.",
             )
-        return definition, lives[values], opened.query.until
+        account = lives[values].until(opened.query.until)
+        known = _by_kernel(opened, values, account) if len(account.rows) >= LONG else None
+        return Life(definition, account, opened.query.until, known)
+
+
+def _by_kernel(opened: Opened, unit: Unit, account: Account) -> History | None:
+    """The history of a long life, as the reference would find it; None where a grace or moves by hand leave traces that
+    the kernel does not tell.
+    """
+    journey, query = opened.query.journey, opened.query
+    if account.moves or (journey.movement.backward and journey.movement.grace):
+        return None
+    texts = ", ".join(map(quoting.text, unit))
+    keys = ", ".join(f"CAST({column} AS VARCHAR)" for column in query.unit_columns)
+    query = replace(query, units=[f"CAST({sql} AS VARCHAR)" for sql in query.units], only=f"SELECT {texts}")
+    traits = opened.traits
+    if traits is not None:
+        traits = Traits(f"(SELECT * FROM {traits.relation} WHERE ({keys}) IN (SELECT {texts}))", traits.values)
+    try:
+        walked = walk_opened(replace(opened, query=query, traits=traits, moves=None), plainly=False)
+    except InexactError:
+        return None
+    born, stage, since, high, due = walked.accounts[0].tolist()
+    if stage < 0:
+        return None
+    transitions = tuple(
+        Transition(old, new, tuple(range(old + 1, new)) if skips else (), time, "criteria")
+        for _, old, new, skips, time, _ in walked.lines.tolist()
+    )
+    found = History(born, transitions, high if high >= 0 else None, State(stage, since), due)
+    if not transitions:
+        return replace(found, state=State(stage, since, free=set(range(len(journey.stages)))))
+    before = transitions[-2].occurred_at if len(transitions) > 1 else born
+    kept = Telling(journey, account, found).dwells(transitions[-1].from_stage, before, since)
+    return replace(found, state=State(stage, since, kept, free=set(range(len(journey.stages)))))
 
 
 def values_of(journey: Journey, unit: str) -> tuple[str, ...]:
@@ -152,9 +203,9 @@ def values_of(journey: Journey, unit: str) -> tuple[str, ...]:
     return values
 
 
-def tell(journey: Journey, unit: str, account: Account, until: int) -> AccountStory:
-    """The story of an account whose life is known."""
-    history = walk(journey, account, until)
+def tell(journey: Journey, unit: str, account: Account, until: int, history: History | None = None) -> AccountStory:
+    """The story of an account whose life is known (``history``: where it was walked already)."""
+    history = history or walk(journey, account, until)
     seen = account.until(until)
     if history is None:
         summary = "It is not born: it has no row yet, and its created_at is not known or has not come."
@@ -186,12 +237,16 @@ class Telling:
         self.journey, self.history = journey, history
         self.signals = Signals(account, history.born_at)
         self.ids = [stage.id for stage in journey.stages]
+        self.criteria = [criterion_of(journey, place) for place in range(len(self.ids))]
+        self.stays_asked = [
+            leaf for criterion in self.criteria for leaf in leaves_of(criterion) if isinstance(leaf, Stayed)
+        ]
 
     def visits(self) -> Iterator[Visit]:
         """Every transition."""
         since = self.history.born_at
         for one in self.history.transitions:
-            target = criterion_of(self.journey, one.to_stage)
+            target = self.criteria[one.to_stage]
             stood = self.dwells(one.from_stage, since, one.occurred_at)
             because = () if one.cause == "manual" else tuple(self.points(target, one.occurred_at, stood))
             yield Visit(
@@ -212,7 +267,7 @@ class Telling:
         if not movement.backward:
             yield "once reached, it stays: the journey never leads back"
             return
-        yield from self.points(criterion_of(self.journey, state.stage), time, state.kept)
+        yield from self.points(self.criteria[state.stage], time, state.kept)
         if state.failing is not None:
             end = moment(state.failing + movement.grace)
             yield f"the criteria have been false since {moment(state.failing)}; it falls back on {end} unless they hold"
@@ -222,7 +277,7 @@ class Telling:
         state = self.history.state
         now = self.dwells(state.stage, state.since, time)
         for place in range(state.stage + 1, len(self.ids)):
-            criterion = criterion_of(self.journey, place)
+            criterion = self.criteria[place]
             holds = self.signals.holds(criterion, time, now)
             points = tuple(self.points(criterion, time, now))
             if holds and place not in state.free:
@@ -233,12 +288,7 @@ class Telling:
 
     def dwells(self, stage: int, since: int, time: int) -> Dwells:
         """What each `time_in_stage` is for an account in ``stage`` since then."""
-        found: dict[Stayed, bool] = {}
-        for place in range(len(self.ids)):
-            for leaf in leaves_of(criterion_of(self.journey, place)):
-                if isinstance(leaf, Stayed):
-                    found[leaf] = leaf.stage in (None, stage) and time >= since + leaf.least
-        return found
+        return {leaf: leaf.stage in (None, stage) and time >= since + leaf.least for leaf in self.stays_asked}
 
     def points(self, criterion: Criterion, time: int, dwells: Dwells) -> Iterator[str]:
         """A line for each part that must hold, with a sign of whether it does."""

@@ -30,10 +30,10 @@ class TraitStore(Protocol):
     """A store that knows the traits of its accounts."""
 
     def open_traits(
-        self, connection: duckdb.DuckDBPyConnection, unit: tuple[str, ...], names: Sequence[str]
+        self, connection: duckdb.DuckDBPyConnection, unit: tuple[str, ...], names: Sequence[str], *, spelt: bool = False
     ) -> str | None:
-        """A relation of columns ``u0`` (VARCHAR, as the store's rows name the unit), ``t`` (BIGINT), ``seq`` and a JSON
-        column for each of ``names``, in their order ``c0``…; None where the unit has no traits.
+        """A relation of columns ``u0`` (VARCHAR, as the store's rows name the unit, or ``spelt`` out), ``t`` (BIGINT),
+        ``seq`` and a JSON column for each of ``names``, in their order ``c0``…; None where the unit has no traits.
         """
         ...
 

@@ -17,7 +17,7 @@ from doorstep.engines.duckdb import Engine
 from doorstep.engines.grouping import Grouped, by_unit, code, in_one, whole_numbers
 from doorstep.journeys.account import CREATED_AT
 from doorstep.journeys.given import Traits, created_sql
-from doorstep.journeys.kernel import Events, Given, Moves, histories_of, lay_out
+from doorstep.journeys.kernel import Begun, Events, Given, Moves, from_birth, histories_of, lay_out
 from doorstep.journeys.kernel.layout import NONE, UNTIMED
 from doorstep.journeys.plan import JourneyPlan
 from doorstep.journeys.query import RowsQuery, in_part
@@ -42,7 +42,8 @@ class InexactError(Exception):
 @dataclass(frozen=True, slots=True)
 class Walked:
     """Histories: ``units`` (an array a column) name the accounts of ``accounts``; ``lines`` are transitions, both with
-    the kernel's columns. ``rows`` were looked at; ``no_unit`` of them belong to nobody.
+    the kernel's columns. ``rows`` were looked at; ``no_unit`` of them belong to nobody. ``lacking``: how many rows each
+    leaf of the plan needs to hold, at least; ``places``: those of `Stood`, -1 for an account that is not in it.
     """
 
     units: tuple[pa.Array, ...]
@@ -50,15 +51,34 @@ class Walked:
     accounts: Integers
     rows: int
     no_unit: int
+    lacking: NDArray[np.int32] | None = None
+    places: Integers | None = None
 
 
-def walk_all(engine: Engine, query: RowsQuery, plan: JourneyPlan, traits: Traits | None, moves: str | None) -> Walked:
+@dataclass(frozen=True, slots=True)
+class Stood:
+    """Accounts to walk, with rows or without, and where they stood at the instant ``at``: ``relation`` has ``u0``…,
+    ``place`` (a number of the caller's), ``born``, ``stage`` (-1: walked from nothing), ``entered``, ``high``.
+    """
+
+    relation: str
+    at: int
+
+
+def walk_all(
+    engine: Engine,
+    query: RowsQuery,
+    plan: JourneyPlan,
+    traits: Traits | None,
+    moves: str | None,
+    stood: Stood | None = None,
+) -> Walked:
     """Every account's history, part by part where there are more rows than can be held. `InexactError` when sums
     cannot be kept as whole numbers.
     """
     room = AT_ONCE if engine.memory is None else engine.memory // 2
-    parts = max(1, -(-_rows(engine, query) * BYTES_PER_ROW // room))
-    found = [_walk_part(engine, query, plan, traits, moves, part, parts) for part in range(parts)]
+    parts = max(1, -(-_rows(engine, query, room) * BYTES_PER_ROW // room))
+    found = [_walk_part(engine, query, plan, traits, moves, stood, part, parts) for part in range(parts)]
     offsets = np.cumsum([0, *(len(one.accounts) for one in found)])
     for one, offset in zip(found, offsets[:-1], strict=True):
         one.lines[:, 0] += offset
@@ -68,19 +88,29 @@ def walk_all(engine: Engine, query: RowsQuery, plan: JourneyPlan, traits: Traits
         np.concatenate([one.accounts for one in found]),
         sum(one.rows for one in found),
         sum(one.no_unit for one in found),
+        np.concatenate([one.lacking for one in found if one.lacking is not None]),
+        np.concatenate([one.places for one in found if one.places is not None]),
     )
 
 
-def _rows(engine: Engine, query: RowsQuery) -> int:
-    """About how many rows there are to look at."""
-    if query.only is None:
-        return query.rows.facts().rows
+def _rows(engine: Engine, query: RowsQuery, room: int) -> int:
+    """About how many rows there are to look at; they are counted only where all there are would be too many."""
+    rows = query.rows.facts().rows
+    if query.only is None or rows * BYTES_PER_ROW <= room:
+        return rows
     counted = engine.connection.execute(f"SELECT count(*) FROM {query.rows.relation} WHERE {query.mine}").fetchone()
     return 0 if counted is None else int(counted[0])
 
 
 def _walk_part(
-    engine: Engine, query: RowsQuery, plan: JourneyPlan, traits: Traits | None, moves: str | None, part: int, parts: int
+    engine: Engine,
+    query: RowsQuery,
+    plan: JourneyPlan,
+    traits: Traits | None,
+    moves: str | None,
+    stood: Stood | None,
+    part: int,
+    parts: int,
 ) -> Walked:
     if engine.progress is not None:
         engine.progress("reading events", part / parts)
@@ -107,10 +137,12 @@ def _walk_part(
     del table
     known = _Accounts(engine, units)
     given = _given(engine, plan, query.until, traits, known, _mine(query, part, parts))
+    begun, places = _begun(stood, known, _mine(query, part, parts))
+    given = given._replace(starts=known.starts(given.starts))
     moved = _moves(query.until, moves, known)
     events = events._replace(starts=known.starts(events.starts))
-    lines, accounts = _walk(engine, plan, scales, events, given, moved, query.until, known.count)
-    return Walked(known.units(units), lines, accounts, rows, no_unit)
+    lines, accounts, lacking = _walk(engine, plan, scales, events, given, moved, begun, query.until, known.count)
+    return Walked(known.units(units), lines, accounts, rows, no_unit, lacking, places)
 
 
 def _mine(query: RowsQuery, part: int, parts: int) -> str:
@@ -124,17 +156,19 @@ def _walk(
     events: Events,
     given: Given,
     moves: Moves,
+    begun: Begun,
     until: int,
     count: int,
-) -> tuple[Integers, Integers]:
+) -> tuple[Integers, Integers, NDArray[np.int32]]:
     """Ranges of accounts with about as many rows each, side by side."""
     laid = lay_out(plan, scales)
     pieces = max(1, min(engine.threads * 4, len(events.rows) // 50_000))
     cuts = np.searchsorted(events.starts, np.linspace(0, len(events.rows), pieces + 1)[1:-1])
     spans = list(pairwise([0, *(min(int(cut), count) for cut in cuts), count]))
     with ThreadPoolExecutor(engine.threads) as pool:
-        found = list(pool.map(lambda span: histories_of(laid, events, given, moves, until, span), spans))
-    return np.concatenate([one for one, _ in found]), np.concatenate([one for _, one in found])
+        found = list(pool.map(lambda span: histories_of(laid, events, given, moves, begun, until, span), spans))
+    lines, accounts, lacking = zip(*found, strict=True)
+    return np.concatenate(lines), np.concatenate(accounts), np.concatenate(lacking)
 
 
 def scale_of(values: NDArray[np.float64]) -> int:
@@ -201,7 +235,8 @@ class _Accounts:
             columns = [table.column(f"u{n}").take(pa.array(fresh)) for n in range(self._columns)]
             coded = code(columns)
             numbers[fresh] = coded.codes + self.count
-            self._more = list(coded.values)
+            more = self._more or [values.slice(0, 0) for values in coded.values]
+            self._more = [pa.concat_arrays(both) for both in zip(more, coded.values, strict=True)]
             self._frame = pa.concat_tables(
                 [
                     self._texts(),
@@ -219,8 +254,8 @@ class _Accounts:
         return pa.table(texts | {"number": self._frame.column("number")})
 
     def starts(self, starts: Integers) -> Integers:
-        """Where each account's rows begin, those without any too."""
-        return np.concatenate([starts, np.full(self.count - self.with_rows, starts[-1], np.int64)])
+        """Where what each account has begins, of those that came to be known later too: they have none of it."""
+        return np.concatenate([starts, np.full(self.count + 1 - len(starts), starts[-1], np.int64)])
 
     def units(self, units: tuple[pa.Array, ...]) -> tuple[pa.Array, ...]:
         """The accounts' values, in their own type."""
@@ -261,6 +296,19 @@ def _given(engine: Engine, plan: JourneyPlan, until: int, traits: Traits | None,
     )
 
 
+def _begun(stood: Stood | None, known: _Accounts, mine: str) -> tuple[Begun, Integers]:
+    """Where each account begins, and its place."""
+    if stood is None:
+        return from_birth(known.count), np.full(known.count, -1, np.int64)
+    names = ("place", "born", "stage", "entered", "high")
+    table = known.joined(stood.relation, ", ".join([f"g.{name} AS {name}" for name in names] + ["0 AS seq"]), mine)
+    numbers = known.numbered(table)
+    found = [np.full(known.count, -1, np.int64) for _ in names]
+    for column, name in zip(found, names, strict=True):
+        column[numbers] = np.array(table.column(name).to_numpy(), np.int64)
+    return Begun(stood.at, *found[1:]), found[0]
+
+
 def _moves(until: int, moves: str | None, known: _Accounts) -> Moves:
     none = np.zeros(0, np.int64)
     if moves is None:
@@ -277,4 +325,4 @@ def _moves(until: int, moves: str | None, known: _Accounts) -> Moves:
     )
 
 
-__all__ = ["InexactError", "Walked", "scale_of", "walk_all"]
+__all__ = ["InexactError", "Stood", "Walked", "scale_of", "walk_all"]

@@ -19,7 +19,7 @@ BITS = 64
 def needs_of(journey: Journey, plan: JourneyPlan) -> Needs:
     """What a replay wants to know of each row."""
     names = frozenset[str]().union(*(properties_of(one) for one in conditions_of(journey, plan)))
-    return Needs(properties=names | {*plan.summed, *plan.told}, units=journey.unit_columns)
+    return Needs(properties=names | {*plan.summed, *plan.told}, units=journey.id_columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,8 @@ class RowsQuery:
     units: Sequence[str]
     only: str | None = None
     """The query of the accounts that are looked at, where not all are: ``units`` in their own types."""
+    some: str = "true"
+    """SQL: which of their rows are looked at."""
 
     @property
     def unit_columns(self) -> tuple[str, ...]:
@@ -56,8 +58,9 @@ class RowsQuery:
 
     @property
     def mine(self) -> str:
-        """SQL: the row is of an account that is looked at."""
-        return "true" if self.only is None else f"({', '.join(self.units)}) IN ({self.only})"
+        """SQL: the row is of an account that is looked at, and one of those of its rows that are."""
+        whose = "true" if self.only is None else f"({', '.join(self.units)}) IN ({self.only})"
+        return f"{whose} AND {self.some}"
 
     @property
     def excluded_by_traits(self) -> tuple[Question, ...]:

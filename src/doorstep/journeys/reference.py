@@ -7,9 +7,11 @@ and what `explain`, examples and the tests of the kernel go by.
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from operator import attrgetter
 from typing import Literal
 
 from doorstep.definitions.criteria import (
@@ -86,23 +88,22 @@ def walk(journey: Journey, account: Account, until: int) -> History | None:
 
 
 class Signals:
-    """Criteria as functions of time, over one account."""
+    """Criteria as functions of time, over one account, whose rows are in the order of time."""
 
     def __init__(self, account: Account, birth: int) -> None:
         self.account, self.birth = account, birth
         self.traits = Traits.of(account, birth)
-        self.known = [self.traits.beside(row) for row in account.rows]
+        self.known = [self.traits.beside(row) for row in account.rows] if account.traits else list(account.rows)
+        self._met: dict[Question, list[Row]] = {}
 
     def rows(self, rows: Rows, within: int | None, time: int) -> list[Row]:
         """Rows of the selector in the window: ``time - within < row time <= time``."""
         question = Question(rows.events, rows.condition)
-        return [
-            row
-            for row in self.known
-            if row.time <= time
-            and (within is None or time - within < row.time)
-            and meets(question, row.event, row.properties)
-        ]
+        if question not in self._met:
+            self._met[question] = [row for row in self.known if meets(question, row.event, row.properties)]
+        met = self._met[question]
+        first = 0 if within is None else bisect_right(met, time - within, key=attrgetter("time"))
+        return met[first : bisect_right(met, time, key=attrgetter("time"))]
 
     def value(self, of: Count | Sum | Distinct | Used, time: int) -> int | Fraction:
         """The number that the bounds are held against."""

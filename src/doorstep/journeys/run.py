@@ -13,12 +13,13 @@ from doorstep.definitions.reading import load_journey
 from doorstep.definitions.words import capital
 from doorstep.engines.conditions import impossible, kinds_of
 from doorstep.engines.duckdb import Engine, Progress, engine
+from doorstep.engines.stitching import UNIT, MapTables, Stitching, by_map, map_of
 from doorstep.errors import RunError, SourceError
 from doorstep.funnels.bounds import Instant, microseconds_of, zone_of
 from doorstep.funnels.run import refuse_unknown_names
 from doorstep.journeys.account import CREATED_AT
 from doorstep.journeys.given import Traits, TraitStore, open_moves, open_traits
-from doorstep.journeys.histories import InexactError, Walked, walk_all
+from doorstep.journeys.histories import InexactError, Stood, Walked, walk_all
 from doorstep.journeys.lives import lives_of, walk_plainly
 from doorstep.journeys.plan import JourneyPlan, compile_plan, conditions_of
 from doorstep.journeys.query import RowsQuery, knows, needs_of
@@ -27,6 +28,7 @@ from doorstep.rows import EventRows, open_rows
 from doorstep.rows.needs import TRAIT
 from doorstep.rows.source import Store
 from doorstep.rows.values import Value
+from doorstep.stitching.units import known_unit_sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,12 @@ class Opened:
     notes: tuple[str, ...]
     coded: bool
     """Whether the accounts are named by a store's own numbers."""
+    stitching: tuple[Stitching, MapTables] | None = None
+    """Who is who, where the journey stitches ids; its units are then `engines.stitching.UNIT`."""
+    bare: EventRows | None = None
+    """The rows before they were stitched."""
+    stood: Stood | None = None
+    """Where accounts stood, of those that are looked at, where not all are."""
 
 
 def replay(
@@ -89,14 +97,18 @@ def replay(
         )
 
 
-def walk_opened(opened: Opened) -> Walked:
-    """The histories, by the kernel, or by the reference where numbers cannot be added up as whole ones."""
+def walk_opened(opened: Opened, *, plainly: bool = True) -> Walked:
+    """The histories, by the kernel, or, all from nothing, by the reference where numbers cannot be added up as whole
+    ones (not ``plainly``: `InexactError`).
+    """
     running, query, plan = opened.engine, opened.query, opened.plan
     try:
         if any(name.startswith(TRAIT) for name in _properties(query.journey, plan) - set(_held(opened))):
             raise InexactError  # traits beside rows of files: the reference knows them
-        return walk_all(running, query, plan, opened.traits, opened.moves)
+        return walk_all(running, query, plan, opened.traits, opened.moves, opened.stood)
     except InexactError:
+        if not plainly:
+            raise
         return walk_plainly(query.journey, lives_of(running, query, opened.traits, opened.moves), query.until)
 
 
@@ -127,10 +139,16 @@ def open_all(
     if horizon is None or (last is None and traits is None):
         raise SourceError("no-rows", f"{rows.description} holds no event with a time and a name: nobody to place.")
     _refuse_impossible(running, journey, plan, rows)
-    coded = isinstance(source, TraitStore) and traits is None and moves is None and not spelt
+    bare, stitching = rows, None
+    if journey.stitch is not None:
+        stitching = map_of(running, rows, journey, journey.stitch, horizon)
+        rows = by_map(rows, *stitching)
+    coded = isinstance(source, TraitStore) and traits is None and moves is None and not spelt and stitching is None
     units = [rows.identity(name) if coded else rows.identity_text(name) for name in journey.unit_columns]
     if not isinstance(source, Store):
         units = [rows.identity(name) for name in journey.unit_columns]
+    if stitching is not None:
+        units = [rows.identity(UNIT)]
     query = RowsQuery(rows, journey, plan, horizon, units)
     names = [*dict.fromkeys(test.property for test in plan.tests), CREATED_AT]
     given = None
@@ -141,9 +159,9 @@ def open_all(
         )
         given = open_traits(running.connection, traits, journey.unit_columns, asked, mapped)
     elif isinstance(source, TraitStore):
-        relation = source.open_traits(running.connection, journey.unit_columns, names)
+        relation = source.open_traits(running.connection, journey.unit_columns, names, spelt=not coded)
         if relation is not None:
-            relation = relation if coded else _spelt_out(relation, rows, journey.unit_columns[0])
+            relation = relation if stitching is None else named_by(relation, *stitching)
             given = Traits(relation, {name: (Value(f"c{n}", "json"),) for n, name in enumerate(names)})
     if given is None and plan.tests:
         raise SourceError(
@@ -154,7 +172,7 @@ def open_all(
     moved = None
     if moves is not None:
         moved = open_moves(running.connection, moves, journey.unit_columns, journey.positions, mapped)
-    return Opened(running, rows, query, plan, given, moved, _unset(plan, given), coded)
+    return Opened(running, rows, query, plan, given, moved, _unset(plan, given), coded, stitching, bare)
 
 
 def _unset(plan: JourneyPlan, given: Traits | None) -> tuple[str, ...]:
@@ -165,11 +183,14 @@ def _unset(plan: JourneyPlan, given: Traits | None) -> tuple[str, ...]:
     return tuple(f"the traits have no column {name!r}, so that it is missing for every account." for name in names)
 
 
-def _spelt_out(relation: str, rows: EventRows, unit: str) -> str:
-    """The store's traits under the values that its numbers stand for."""
-    numbers, texts = rows.identity(unit), rows.identity_text(unit)
-    named = f"(SELECT DISTINCT CAST({numbers} AS VARCHAR) AS number, {texts} AS text FROM {rows.relation})"
-    return f"(SELECT g.* REPLACE (n.text AS u0) FROM {relation} AS g JOIN {named} AS n ON n.number = g.u0)"
+def named_by(relation: str, wanted: Stitching, found: MapTables) -> str:
+    """Traits, or whatever has ``u0``, an id of the journey's `unit_columns`, under the name of whom it belongs to."""
+    if wanted.account is not None:
+        return relation
+    if found.names is None:
+        return f"(SELECT g.* REPLACE ({known_unit_sql('g.u0')} AS u0) FROM {relation} AS g)"
+    user = known_unit_sql("coalesce(n.kept, g.u0)")
+    return f"(SELECT g.* REPLACE ({user} AS u0) FROM {relation} AS g LEFT JOIN {found.names} AS n ON n.user_id = g.u0)"
 
 
 def _properties(journey: Journey, plan: JourneyPlan) -> frozenset[str]:
@@ -195,4 +216,4 @@ def _knows_all(rows: EventRows, condition: Condition) -> Iterator[bool]:
     yield from (not name.startswith(TRAIT) or knows(rows, name) for name in properties_of(condition))
 
 
-__all__ = ["Opened", "open_all", "replay", "walk_opened"]
+__all__ = ["Opened", "named_by", "open_all", "replay", "walk_opened"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -39,11 +39,28 @@ class Between:
         return cls(since, until, since + 1 if has_snapshot(connection, since + 1) else since)
 
 
-def changed_rows(between: Between, units: Sequence[str]) -> str:
-    """A query of the units (SQL over the columns of events) that have other rows at ``until`` than at ``since``, over a
-    lake that is attached at ``until``. Rows that were only written anew are no change.
+def changed_rows(
+    between: Between,
+    units: Sequence[str],
+    matches: Sequence[str],
+    horizon: int,
+    until: int,
+    whose: Callable[[str], str] = lambda feed: feed,
+) -> str:
+    """A query of the units (SQL over ``whose`` of rows with the columns of events) that have other rows at ``until``
+    than at ``since``, over a lake that is attached at ``until``. Rows that were only written anew are no change.
+    ``late``: one of them is not later than ``horizon``, or one went; ``first``: when the first one is; ``future``: when
+    the first one after ``until`` (microseconds) is; ``n0``…: how many of them meet each of ``matches``.
     """
-    return _changed("events", between, units, _EVENT, "true")
+    met = "".join(f", ({sql})::INTEGER AS m{number}" for number, sql in enumerate(matches))
+    held = "".join(f", any_value(m{number}) AS m{number}" for number in range(len(matches)))
+    told = "".join(f", sum(m{number})::BIGINT AS n{number}" for number in range(len(matches)))
+    keys = _keys(units)
+    rows = _changed("events", between, units, _EVENT, "true", met, held, whose)
+    return (
+        f"SELECT {keys}, bool_or(change < 0 OR time <= {horizon}) AS late, min(time) AS first,"
+        f" min(time) FILTER (time > {until}) AS future{told} FROM ({rows}) GROUP BY {keys}"
+    )
 
 
 def changed_traits(between: Between, column: str, names: Sequence[str]) -> str | None:
@@ -51,22 +68,40 @@ def changed_traits(between: Between, column: str, names: Sequence[str]) -> str |
     if column not in HOLDERS or not names:
         return None
     where = f"holder = {HOLDERS[column]} AND list_contains({quoting.texts(names)}::VARCHAR[], name)"
-    return _changed("traits", between, ["id"], _TRAIT, where)
+    return f"SELECT DISTINCT u0 FROM ({_changed('traits', between, ['id'], _TRAIT, where)})"
 
 
-def _changed(table: str, between: Between, units: Sequence[str], same: Sequence[str], where: str) -> str:
-    """Every row that came counts one, every row that went minus one."""
+def _changed(
+    table: str,
+    between: Between,
+    units: Sequence[str],
+    same: Sequence[str],
+    where: str,
+    more: str = "",
+    held: str = "",
+    whose: Callable[[str], str] = lambda feed: feed,
+) -> str:
+    """The rows that came or went: every one that came counts one, every one that went minus one, and what comes to
+    nothing is left out.
+    """
     some = "" if between.since < between.until else " WHERE false"
     named = ", ".join(f"{sql} AS u{number}" for number, sql in enumerate(units))
-    keys = ", ".join(f"u{number}" for number in range(len(units)))
     news = f"snapshot_id > {between.since} AND {where}"
     parts = " UNION ALL ".join(
-        f"SELECT {named}, {', '.join(same)}, CASE WHEN {news} THEN {sign} ELSE 0 END AS change"
-        f" FROM ducklake_table_{kind}('lake', 'main', '{table}', {between.first}, {between.until}){some}"
+        f"SELECT {named}, {', '.join(same)}{more}, CASE WHEN {news} THEN {sign} ELSE 0 END AS change"
+        f" FROM {whose(_feed(kind, table, between))}{some}"
         for kind, sign in (("insertions", 1), ("deletions", -1))
     )  # no WHERE: DuckLake fails on the snapshot of a row that is asked about and not shown
-    alike = f"SELECT {keys} FROM ({parts}) GROUP BY {keys}, {', '.join(same)} HAVING sum(change) <> 0"
-    return f"SELECT DISTINCT {keys} FROM ({alike})"
+    keys = f"{_keys(units)}, {', '.join(same)}"
+    return f"SELECT {keys}{held}, sum(change) AS change FROM ({parts}) GROUP BY {keys} HAVING sum(change) <> 0"
+
+
+def _feed(kind: str, table: str, between: Between) -> str:
+    return f"ducklake_table_{kind}('lake', 'main', '{table}', {between.first}, {between.until})"
+
+
+def _keys(units: Sequence[str]) -> str:
+    return ", ".join(f"u{number}" for number in range(len(units)))
 
 
 def numbered(columns: Sequence[str], texts: str) -> str:
@@ -82,4 +117,13 @@ def numbered(columns: Sequence[str], texts: str) -> str:
     return f"SELECT t.*{f' REPLACE ({numbers})' if coded else ''} FROM {texts} AS t {joins}"
 
 
-__all__ = ["Between", "changed_rows", "changed_traits", "has_snapshot", "numbered"]
+def spelt(column: str, numbers: str) -> str:
+    """A query of the ids that the numbers in ``numbers`` (a relation of ``code`` and ``place``) stand for, by place."""
+    kind = tables.IDENTITIES[column]
+    return (
+        f"SELECT i.id FROM {numbers} AS n LEFT JOIN lake.ids AS i ON i.kind = {kind} AND i.code = n.code"
+        " ORDER BY n.place"
+    )
+
+
+__all__ = ["Between", "changed_rows", "changed_traits", "has_snapshot", "numbered", "spelt"]

@@ -186,16 +186,17 @@ class Lake:
 
     def snapshot(self) -> Snapshot:
         """The latest state of the tables; what is still in the inbox is not in it."""
-        with attached(self.place) as connection:
+        with self._looking() as connection:
             found = connection.execute(
-                "SELECT snapshot_id, epoch_us(snapshot_time) FROM lake.snapshots() ORDER BY 1 DESC LIMIT 1"
+                "SELECT snapshot_id, epoch_us(snapshot_time::TIMESTAMPTZ)"
+                " FROM __ducklake_metadata_lake.ducklake_snapshot ORDER BY 1 DESC LIMIT 1"
             ).fetchone()
         assert found is not None
         return Snapshot(*found)
 
     def stages_reached(self) -> dict[str, tuple[int, int]]:
         """See `stages.reached`."""
-        with attached(self.place) as connection:
+        with self._looking() as connection:
             return stages.reached(connection)
 
     def put_stages(self, current: pa.Table, transitions: pa.Table) -> None:
@@ -236,10 +237,10 @@ class Lake:
         return open_at(connection, self.place, None, needs)
 
     def open_traits(
-        self, connection: duckdb.DuckDBPyConnection, unit: tuple[str, ...], names: Sequence[str]
+        self, connection: duckdb.DuckDBPyConnection, unit: tuple[str, ...], names: Sequence[str], *, spelt: bool = False
     ) -> str | None:
         """The history of the unit's traits, over a connection that ran `open_rows` (see `traits.history`)."""
-        return history(connection, unit, names)
+        return history(connection, unit, names, spelt=spelt)
 
     def traits_of(self, column: str, ids: Sequence[str], until: int) -> dict[str, dict[str, object]]:
         """Traits of some ids of an identity column as they were at an instant (see `traits.latest`)."""
@@ -258,6 +259,18 @@ class Lake:
                 raise Busy("locked", f"another process is writing the lake in {self.place.directory}. Try later.", 5.0)
             with storing(self.place):
                 yield self._connected()
+
+    @contextmanager
+    def _looking(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection to look with: the one that writes, where there is one, is attached already."""
+        with self._mutex:
+            beside = None if self._writer is None else self._writer.cursor()
+        if beside is None:
+            with attached(self.place) as connection:
+                yield connection
+            return
+        with beside, storing(self.place):
+            yield beside
 
     def _connected(self) -> duckdb.DuckDBPyConnection:
         with self._mutex:
@@ -286,10 +299,10 @@ class LakeAt:
         return self.lake.open_runs(needs, self._number())
 
     def open_traits(
-        self, connection: duckdb.DuckDBPyConnection, unit: tuple[str, ...], names: Sequence[str]
+        self, connection: duckdb.DuckDBPyConnection, unit: tuple[str, ...], names: Sequence[str], *, spelt: bool = False
     ) -> str | None:
         """As `Lake.open_traits`, of the snapshot."""
-        return history(connection, unit, names)
+        return history(connection, unit, names, spelt=spelt)
 
     def _number(self) -> int:
         if self.snapshot < 0:

@@ -39,6 +39,7 @@ COLUMNS: Final = {
         "detected_at": _TIME,
         "cause": "VARCHAR",
         "version": "BIGINT",
+        "evidence": "VARCHAR",
         "updated_at": _TIME,
     },
 }

@@ -50,20 +50,23 @@ def beside(
     return f"(SELECT e.*, {selects} FROM {events} AS e {joins})", values
 
 
-def history(connection: duckdb.DuckDBPyConnection, unit: tuple[str, ...], names: Sequence[str]) -> str | None:
+def history(
+    connection: duckdb.DuckDBPyConnection, unit: tuple[str, ...], names: Sequence[str], *, spelt: bool = False
+) -> str | None:
     """Every value that the traits ``names`` of the unit were given, over an attached lake: ``u0`` (VARCHAR, the number
-    of the id), ``t``, ``seq`` (later arrivals are greater), and the values as JSON in ``c0``…; None where the unit has
-    no traits.
+    of the id, or the id ``spelt`` out), ``t``, ``seq`` (later arrivals are greater), and the values as JSON in ``c0``…;
+    None where the unit has no traits.
     """
     if len(unit) != 1 or unit[0] not in HOLDERS:
         return None
+    whose = _spelt(HOLDERS[unit[0]]) if spelt else "CAST(id AS VARCHAR)"
     looked = {path[0]: None for name in names for path in paths(name)}
     columns = ", ".join(f"{_value_at(name)} AS c{number}" for number, name in enumerate(names))
     return (
-        f"(SELECT CAST(id AS VARCHAR) AS u0, time AS t, row_number() OVER (ORDER BY received_at, seq) AS seq"
+        f"(SELECT {whose} AS u0, time AS t, row_number() OVER (ORDER BY received_at, seq) AS seq"
         f"{', ' if columns else ''}{columns} FROM (SELECT * FROM lake.traits WHERE holder = {HOLDERS[unit[0]]}"
         f" AND list_contains({quoting.texts(looked)}::VARCHAR[], name) QUALIFY NOT once OR"
-        " row_number() OVER (PARTITION BY id, name ORDER BY time, received_at, seq) = 1))"
+        " row_number() OVER (PARTITION BY id, name ORDER BY time, received_at, seq) = 1) AS held)"
     )
 
 
@@ -90,6 +93,10 @@ def latest(
     for one, name, value in found:
         told.setdefault(one, {})[name] = json.loads(value)
     return told
+
+
+def _spelt(holder: int) -> str:
+    return f"(SELECT i.id FROM lake.ids AS i WHERE i.kind = {holder} AND i.code = held.id)"
 
 
 def _value_at(name: str) -> str:

@@ -1,7 +1,7 @@
 """Histories of journeys that are kept: synced with the lake, announced, moved by hand, handed on."""
 
 from doorstep.ledger.ledger import Ledger
-from doorstep.ledger.life import activate, archive, document_of, draft, move, pause
+from doorstep.ledger.life import activate, archive, draft, move, pause
 from doorstep.ledger.records import Cycle, Head, Hook, Synced, Transition
 from doorstep.ledger.sync import sync, take_effect
 
@@ -14,7 +14,6 @@ __all__ = [
     "Transition",
     "activate",
     "archive",
-    "document_of",
     "draft",
     "move",
     "pause",

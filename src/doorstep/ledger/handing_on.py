@@ -27,7 +27,13 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         [
             *(("seq", _WHOLE), ("transition_id", _TEXT), ("journey", _TEXT), ("account", _TEXT), ("to_stage", _TEXT)),
             *(("entry", _WHOLE), ("change", _TEXT), ("from_stage", _TEXT), ("skipped", pa.list_(_TEXT))),
-            *(("occurred_at", _TIME), ("detected_at", _TIME), ("cause", _TEXT), ("version", _WHOLE)),
+            *(
+                ("occurred_at", _TIME),
+                ("detected_at", _TIME),
+                ("cause", _TEXT),
+                ("version", _WHOLE),
+                ("evidence", _TEXT),
+            ),
             ("updated_at", _TIME),
         ]
     ),

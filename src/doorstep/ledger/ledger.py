@@ -9,16 +9,15 @@ from typing import Any, Final
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
-from doorstep.definitions.reading import load_journey_text
 from doorstep.errors import RegistryError, nearest
-from doorstep.ledger.records import Cycle, Head, Hook, Move, Standing, Stored, Transition
+from doorstep.ledger.records import Cycle, Head, Hook, Line, Move, Standing, Stored, Transition
 from doorstep.registry import (
     Database,
     JourneyAccountRow,
     JourneyMoveRow,
     JourneyRow,
     JourneyTransitionRow,
-    JourneyVersionRow,
+    Registry,
 )
 
 AT_A_TIME: Final = 500
@@ -33,16 +32,40 @@ class Ledger:
     def __init__(self, database: Database) -> None:
         self.database = database
 
+    def published(self, at: int = 0) -> Registry:
+        """The registry, which has the versions of journeys; what it writes is written at ``at``."""
+        return Registry(self.database, lambda: at)
+
     def heads(self) -> tuple[Head, ...]:
         """Every journey, by name."""
         with self.database.reading() as session:
             rows = session.scalars(select(JourneyRow).order_by(JourneyRow.name)).all()
-            return tuple(_head(session, row) for row in rows)
+            return tuple(map(self._head, rows))
 
     def head(self, name: str) -> Head:
         """One journey. RegistryError ``no-such-journey``."""
         with self.database.reading() as session:
-            return _head(session, row_of(session, name))
+            return self._head(row_of(session, name))
+
+    def _head(self, row: JourneyRow) -> Head:
+        version = self.published().version(row.name, row.version)
+        return Head(
+            row.name,
+            row.state,  # type: ignore[arg-type]
+            row.version,
+            version.journey(),
+            version.hash,
+            row.lag,
+            row.announce_within,
+            row.active_since,
+            row.activated_at,
+            row.horizon,
+            row.snapshot,
+            row.synced_version,
+            row.synced_move,
+            row.cycle,
+            row.synced_at,
+        )
 
     def moves(self, name: str) -> tuple[Move, ...]:
         """Moves by hand, in the order they were made."""
@@ -52,27 +75,16 @@ class Ledger:
             )
             return tuple(Move(one.id, one.account, one.at, one.to_stage, one.by, one.reason) for one in found)
 
-    def due(self, name: str, until: int) -> tuple[str, ...]:
-        """Accounts about which something may change by itself up to an instant."""
-        with self.database.reading() as session:
-            return tuple(
-                session.scalars(
-                    select(JourneyAccountRow.account).where(
-                        JourneyAccountRow.journey == name, JourneyAccountRow.due_at <= until
-                    )
-                )
-            )
-
-    def standings(self, name: str, accounts: Iterable[str] | None = None) -> dict[str, tuple[Standing, int]]:
-        """Where accounts stand (None: all of them), as far as the ledger knows them, and the cycle that said so."""
+    def standings(self, name: str, accounts: Iterable[str] | None = None) -> dict[str, Standing]:
+        """Where accounts stand (None: all of them), as far as the ledger knows them."""
         row = JourneyAccountRow
-        columns = (row.account, row.stage, row.high_water, row.since, row.born_at, row.due_at, row.cycle)
+        columns = (row.account, row.stage, row.high_water, row.since, row.born_at)
         with self.database.reading() as session:
-            found: dict[str, tuple[Standing, int]] = {}
+            found: dict[str, Standing] = {}
             for wanted in _batches(accounts):
                 query = select(*columns).where(row.journey == name)
                 lines = session.execute(query if wanted is None else query.where(row.account.in_(wanted)))
-                found.update({one[0]: (Standing(*one[1:6]), one[6]) for one in lines})
+                found.update({one[0]: Standing(*one[1:]) for one in lines})
             return found
 
     def transitions(self, name: str, accounts: Iterable[str] | None = None) -> dict[str, dict[tuple[str, int], Stored]]:
@@ -95,10 +107,22 @@ class Ledger:
                     told[to, entry] = Stored(known, change == "retracted", announced)
             return found
 
+    def lines(self, name: str, account: str) -> tuple[Line, ...]:
+        """All that syncs said about an account, in the order in which they did. RegistryError ``no-such-account``."""
+        row = JourneyTransitionRow
+        by_hand = {(one.at, one.to_stage): one for one in self.moves(name) if one.account == account}
+        with self.database.reading() as session:
+            query = select(row).where(row.journey == name, row.account == account).order_by(row.seq)
+            found = tuple(_line(one, by_hand) for one in session.scalars(query))
+        if not found and account not in self.standings(name, [account]):
+            message = f"The ledger of {name} has no account {account!r}."
+            raise RegistryError("no-such-account", f"{message} `doorstep journey export` writes all it has.")
+        return found
+
     def write(
         self,
         head: Head,
-        standings: Mapping[str, tuple[Standing, int]],
+        standings: Mapping[str, Standing],
         lines: Sequence[Mapping[str, Any]],
         *,
         horizon: int,
@@ -107,8 +131,8 @@ class Ledger:
         at: int,
         hooks: Sequence[Hook] = (),
     ) -> None:
-        """A sync as one transaction: standings with the cycle they are of, lines of transitions, how far it came, and
-        what ``hooks`` make of it. RegistryError ``sync-overtaken`` when another one came first.
+        """A sync as one transaction: standings that are otherwise now, lines of transitions, how far it came, and what
+        ``hooks`` make of it. RegistryError ``sync-overtaken`` when another one came first.
         """
 
         def work(session: Session) -> None:
@@ -116,9 +140,9 @@ class Ledger:
             if row is None or (row.cycle, row.version, row.state) != (head.cycle, head.version, head.state):
                 message = f"The journey {head.name} was synced or changed meanwhile; nothing was written."
                 raise RegistryError("sync-overtaken", f"{message} Run doorstep sync again.")
-            _replace(session, head.name, standings, at)
+            _replace(session, head, standings, at)
             if lines:
-                session.execute(insert(JourneyTransitionRow), list(lines))
+                session.connection().execute(insert(JourneyTransitionRow), list(lines))
             reached = {
                 "horizon": horizon,
                 "snapshot": snapshot,
@@ -134,28 +158,44 @@ class Ledger:
         self.database.write(work)
 
 
-def _replace(session: Session, name: str, standings: Mapping[str, tuple[Standing, int]], at: int) -> None:
-    row = JourneyAccountRow
-    for wanted in _batches(standings, every=AT_A_TIME):
-        session.execute(delete(row).where(row.journey == name, row.account.in_(wanted or ())))
+def _line(row: JourneyTransitionRow, by_hand: Mapping[tuple[int, str], Move]) -> Line:
+    move = by_hand.get((row.occurred_at, row.to_stage)) if row.manual else None
+    return Line(
+        row.change,
+        row.from_stage,
+        row.to_stage,
+        row.entry,
+        tuple(json.loads(row.skipped)),
+        row.occurred_at,
+        row.detected_at,
+        row.cause,
+        row.version,
+        None if move is None else move.by,
+        None if move is None else move.reason,
+        None if row.evidence is None else json.loads(row.evidence),
+    )
+
+
+def _replace(session: Session, head: Head, standings: Mapping[str, Standing], at: int) -> None:
+    row, connection = JourneyAccountRow, session.connection()
+    if head.cycle:
+        for wanted in _batches(standings, every=AT_A_TIME):
+            connection.execute(delete(row).where(row.journey == head.name, row.account.in_(wanted or ())))
     if standings:
-        session.execute(
-            insert(row),
-            [
-                {
-                    "journey": name,
-                    "account": account,
-                    "stage": one.stage,
-                    "high_water": one.high_water,
-                    "since": one.since,
-                    "born_at": one.born_at,
-                    "due_at": one.due_at,
-                    "cycle": cycle,
-                    "updated_at": at,
-                }
-                for account, (one, cycle) in standings.items()
-            ],
-        )
+        rows = [
+            {
+                "journey": head.name,
+                "account": account,
+                "stage": one.stage,
+                "high_water": one.high_water,
+                "since": one.since,
+                "born_at": one.born_at,
+                "cycle": head.cycle + 1,
+                "updated_at": at,
+            }
+            for account, one in standings.items()
+        ]
+        connection.execute(insert(row), rows)
 
 
 def _batches(accounts: Iterable[str] | None, every: int = 0) -> Iterator[Sequence[str] | None]:
@@ -176,27 +216,6 @@ def row_of(session: Session, name: str) -> JourneyRow:
         mend = f"Did you mean {near}?" if near else "`doorstep journey list` shows what there is."
         raise RegistryError("no-such-journey", f"There is no journey {name}. {mend}")
     return row
-
-
-def _head(session: Session, row: JourneyRow) -> Head:
-    version = session.get_one(JourneyVersionRow, (row.name, row.version))
-    return Head(
-        row.name,
-        row.state,  # type: ignore[arg-type]
-        row.version,
-        load_journey_text(version.text, file=f"{row.name}@{row.version}.{version.form}"),
-        version.definition_hash,
-        row.lag,
-        row.announce_within,
-        row.active_since,
-        version.activated_at,
-        row.horizon,
-        row.snapshot,
-        row.synced_version,
-        row.synced_move,
-        row.cycle,
-        row.synced_at,
-    )
 
 
 __all__ = ["Ledger", "row_of"]

@@ -1,24 +1,21 @@
-"""The life of a journey: draft, active, paused, archived; its versions, and moves by hand."""
+"""The life of a journey: draft, active, paused, archived; and moves by hand. Its versions are the registry's."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import func, inspect, select
+from sqlalchemy import inspect
 from sqlalchemy.orm import Session
 
-from doorstep.definitions.identity import definition_hash
 from doorstep.definitions.journey import Journey
-from doorstep.definitions.reading import load_journey, load_journey_text, text_of
 from doorstep.errors import RegistryError, nearest
-from doorstep.journeys.examples import run_examples
 from doorstep.ledger.ledger import Ledger, row_of
 from doorstep.ledger.records import Head, Move, State
-from doorstep.registry import JourneyMoveRow, JourneyRow, JourneyVersionRow, kept
+from doorstep.registry import Draft, JourneyMoveRow, JourneyRow, kept
+from doorstep.registry import draft as drafted
 from doorstep.registry.audit import note
 
 DAY: Final = 86_400_000_000
@@ -26,48 +23,24 @@ ANNOUNCE_WITHIN: Final = DAY
 """How long after it occurred a transition is still announced, where nothing else is said."""
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A journey's document, as it was written."""
-
-    journey: Journey
-    text: str
-    form: str
-
-
-def document_of(source: Path | str | Mapping[str, object]) -> Document:
-    """The document in a file, or of a mapping. DefinitionError; RegistryError ``examples-failed``."""
-    if isinstance(source, Mapping):
-        found = Document(load_journey(source), json.dumps(source, indent=2), "json")
-    else:
-        text, form = text_of(Path(source)), "json" if Path(source).suffix == ".json" else "yaml"
-        found = Document(load_journey_text(text, file=str(source)), text, form)
-    failed = [one for one in run_examples(found.journey) if not one.passed]
-    if failed:
-        message = (
-            f"{len(failed)} of the examples of {found.journey.journey} failed: {failed[0].name}: {failed[0].message}."
-        )
-        raise RegistryError("examples-failed", f"{message} `doorstep test` runs them.")
-    return found
-
-
-def draft(ledger: Ledger, document: Document, *, by: str, at: int) -> Head:
-    """Keeps a document as the next version of its journey, to be activated. A journey that is active stays with the
-    version it has.
+def draft(ledger: Ledger, document: Path | str | Mapping[str, object] | Draft, *, by: str, at: int) -> Head:
+    """Publishes a document as its journey's next version, to be activated. An active journey stays with the
+    version it has. DefinitionError; RegistryError ``examples-failed``, ``not-a-journey``, ``frozen``.
     """
-    by, name = kept(by, "Who drafts the journey"), document.journey.journey
+    by, given = kept(by, "Who drafts the journey"), document if isinstance(document, Draft) else drafted(document)
+    if given.kind != "journey":
+        raise RegistryError("not-a-journey", f"{given.name} is a funnel, where a journey is meant.")
+    with ledger.database.reading() as session:
+        _refuse_archived(session.get(JourneyRow, given.name))
+    number = ledger.published(at).publish(given, by=by).version.number
 
     def work(session: Session) -> None:
-        row = session.get(JourneyRow, name, with_for_update=True)
-        if row is None:
-            row = _fresh(session, name, by, at)
-        _refuse_archived(row)
-        number = _version(session, row, document)
+        row = _kept(session, given.name, number, by, at)
         if row.state == "draft":
             row.version = number
 
     ledger.database.write(work)
-    return ledger.head(name)
+    return ledger.head(given.name)
 
 
 def activate(
@@ -80,23 +53,20 @@ def activate(
     lag: int | None = None,
     announce_within: int | None = None,
 ) -> Head:
-    """Makes a version (default: the last one) the one that counts, from ``at`` on; the next sync walks everything anew
-    if it is another one. Activated again, nothing changes but what is given anew. RegistryError ``journey-state``.
+    """Makes a published version (default: the last one) the one that counts, from ``at`` on; the next sync walks
+    everything anew if it is another one. Activated again, nothing changes but what is given anew. RegistryError
+    ``no-such-definition``, ``no-such-version``, ``not-a-journey``, ``journey-state``.
     """
     by = kept(by, "Who activates the journey")
+    chosen = ledger.published().version(name, version)
+    chosen.journey()
 
     def work(session: Session) -> None:
-        row = row_of(session, name)
-        session.refresh(row, with_for_update=True)
-        _refuse_archived(row)
-        last = session.scalar(select(func.max(JourneyVersionRow.number)).where(JourneyVersionRow.name == name)) or 1
-        chosen = session.get(JourneyVersionRow, (name, version or last))
-        if chosen is None:
-            raise RegistryError("no-such-journey", f"{name} has no version {version}; the last one is {last}.")
+        row = _kept(session, name, chosen.number, by, at)
         if row.state != "active":
             row.active_since = at
-        if chosen.activated_at is None or row.version != chosen.number:
-            chosen.activated_at, chosen.activated_by = at, by
+        if row.activated_at is None or row.version != chosen.number:
+            row.activated_at, row.activated_by = at, by
         row.state, row.version = "active", chosen.number
         row.lag = row.lag if lag is None else lag
         row.announce_within = row.announce_within if announce_within is None else announce_within
@@ -167,45 +137,25 @@ def _refuse_bad_account(journey: Journey, account: str) -> None:
         raise RegistryError("bad-account", f"{account!r} names no account: write a JSON list of {', '.join(columns)}.")
 
 
-def _fresh(session: Session, name: str, by: str, at: int) -> JourneyRow:
-    row = JourneyRow(
-        name=name,
-        state="draft",
-        version=1,
-        lag=0,
-        announce_within=ANNOUNCE_WITHIN,
-        changed_by=by,
-        changed_at=at,
-        synced_move=0,
-        cycle=0,
-    )
-    session.add(row)
-    session.flush()
-    return row
-
-
-def _version(session: Session, row: JourneyRow, document: Document) -> int:
-    """The number of the document: that of the last version where it is the same to the letter, else the next."""
-    last = session.scalar(
-        select(JourneyVersionRow)
-        .where(JourneyVersionRow.name == row.name)
-        .order_by(JourneyVersionRow.number.desc())
-        .limit(1)
-    )
-    if last is not None and (last.text, last.form) == (document.text, document.form):
-        return last.number
-    number = 1 if last is None else last.number + 1
-    session.add(
-        JourneyVersionRow(
-            name=row.name,
-            number=number,
-            definition_hash=definition_hash(document.journey),
-            text=document.text,
-            form=document.form,
+def _kept(session: Session, name: str, number: int, by: str, at: int) -> JourneyRow:
+    """The journey's row, locked; made when there is none. RegistryError ``journey-state``."""
+    row = session.get(JourneyRow, name, with_for_update=True, populate_existing=True)
+    _refuse_archived(row)
+    if row is None:
+        row = JourneyRow(
+            name=name,
+            state="draft",
+            version=number,
+            lag=0,
+            announce_within=ANNOUNCE_WITHIN,
+            changed_by=by,
+            changed_at=at,
+            synced_move=0,
+            cycle=0,
         )
-    )
-    session.flush()
-    return number
+        session.add(row)
+        session.flush()
+    return row
 
 
 def _turn(ledger: Ledger, name: str, to: State, allowed: set[str], by: str, at: int) -> Head:
@@ -223,10 +173,10 @@ def _turn(ledger: Ledger, name: str, to: State, allowed: set[str], by: str, at: 
     return ledger.head(name)
 
 
-def _refuse_archived(row: JourneyRow) -> None:
-    if row.state == "archived":
+def _refuse_archived(row: JourneyRow | None) -> None:
+    if row is not None and row.state == "archived":
         message = f"{row.name} is archived: it is not activated again."
         raise RegistryError("journey-state", f"{message} Give the journey another name.")
 
 
-__all__ = ["ANNOUNCE_WITHIN", "Document", "activate", "archive", "document_of", "draft", "move", "pause"]
+__all__ = ["ANNOUNCE_WITHIN", "activate", "archive", "draft", "move", "pause"]

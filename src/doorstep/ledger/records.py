@@ -11,6 +11,7 @@ from typing import Any, Literal
 from sqlalchemy.orm import Session
 
 from doorstep.definitions.journey import Journey
+from doorstep.ledger.footing import Footing
 
 State = Literal["draft", "active", "paused", "archived"]
 Change = Literal["added", "changed", "retracted"]
@@ -41,18 +42,12 @@ def transition_id(journey: str, account: str, to_stage: str, entry: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where an account stands; all None but ``due_at`` for one that is not born."""
+    """Where an account stands; all None for one that is not born."""
 
     stage: str | None = None
     high_water: str | None = None
     since: int | None = None
     born_at: int | None = None
-    due_at: int | None = None
-
-    @property
-    def shown(self) -> tuple[object, ...]:
-        """All that readers are shown."""
-        return self.stage, self.high_water, self.since, self.born_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +56,14 @@ class History:
 
     standing: Standing = Standing()
     transitions: tuple[Transition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Further:
+    """How an account went on after the last horizon; the entries of ``transitions`` count from there."""
+
+    standing: Standing
+    transitions: tuple[Transition, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +125,37 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """What a sync said about a transition, as it was written: times are microseconds; ``evidence``: which criteria it
+    rests on, which of them tipped, and by which rows (see `journeys.evidence.Evidence`); None where none was kept.
+    """
+
+    change: str
+    from_stage: str
+    to_stage: str
+    entry: int
+    skipped: tuple[str, ...]
+    occurred_at: int
+    detected_at: int
+    cause: str
+    version: int
+    by: str | None
+    reason: str | None
+    evidence: Sequence[Mapping[str, Any]] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Walk:
-    """What a sync found: the history of each account it looked at; ``whole``: of all there are."""
+    """What a sync found: whole ``histories``, what of others is ``further``, and where everyone stands now. ``whole``:
+    histories are of all there are. ``looked``: how many accounts were walked.
+    """
 
     histories: Mapping[str, History]
+    further: Mapping[str, Further]
+    footing: Footing
     whole: bool
     rows: int
+    looked: int
     notes: Sequence[str] = ()
 
 
@@ -151,9 +179,11 @@ __all__ = [
     "Cause",
     "Change",
     "Cycle",
+    "Further",
     "Head",
     "History",
     "Hook",
+    "Line",
     "Move",
     "Standing",
     "State",

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Final
 
 from doorstep.engines.duckdb import Progress
 from doorstep.errors import DoorstepError, StoreError
 from doorstep.lake import Lake
+from doorstep.ledger import footing
+from doorstep.ledger.footing import Mark
 from doorstep.ledger.handing_on import hand_on
 from doorstep.ledger.ledger import Ledger
 from doorstep.ledger.life import activate
@@ -27,7 +31,9 @@ from doorstep.ledger.records import (
     Walk,
     transition_id,
 )
-from doorstep.ledger.walking import News, walk
+from doorstep.ledger.touching import News
+from doorstep.ledger.walking import walk
+from doorstep.ledger.witnessing import MOST, Found, witness
 
 log: Final = logging.getLogger("doorstep.ledger")
 
@@ -77,7 +83,7 @@ def take_effect(
     """Activates a version (default: the last one) and syncs. What an active journey's old version has to say up to
     ``at`` is written before, so that what the new one says otherwise is known to be its doing.
     """
-    if ledger.head(name).state == "active":
+    if any(one.name == name and one.state == "active" for one in ledger.heads()):
         before = sync(lake, ledger, at, names=[name], progress=progress, hooks=hooks)
         if before[0].failure is not None:
             log.warning("the version before could not be synced once more: %s", before[0].failure)
@@ -111,33 +117,49 @@ def _sync_one(
     snapshot = lake.snapshot().id
     moves = ledger.moves(head.name)
     whole = _why_whole(head)
+    known = None if whole else footing.read(lake.place, head.name, _mark(head))
     found = None
-    if whole is None:
+    if whole is None and known is None:
+        whole = "the file of where the last sync left off is gone"
+    elif known is not None:
+        assert head.snapshot is not None
+        assert head.horizon is not None
         moved = [one.account for one in moves if one.id > head.synced_move]
-        news = News(head.snapshot, [*dict.fromkeys([*ledger.due(head.name, until), *moved])])
+        news = News(head.snapshot, head.horizon, known, [*dict.fromkeys(moved)])
         found = walk(head.journey, lake.at(snapshot), until, moves, news, progress)
         if found is None:
             whole = f"the lake no longer knows snapshot {head.snapshot}, which the last sync saw"
     if found is None:
-        found = walk(head.journey, lake.at(snapshot), until, moves, News(None), progress)
+        found = walk(head.journey, lake.at(snapshot), until, moves, None, progress)
         assert found is not None
     change = _Changes(head, at)
     change.look(ledger, found)
+    chosen = change.to_be_told()
+    change.tell(witness(head.journey, lake.at(snapshot), until, chosen))
+    left = len(change.found) - len(chosen)
+    notes = [*found.notes, *([f"evidence is kept for {len(chosen):,} accounts, not for {left:,} more."] * (left > 0))]
     last_move = max((one.id for one in moves), default=0)
+    mark = Mark(head.cycle + 1, until, snapshot, head.definition_hash, at)
+    footing.write(lake.place, head.name, mark, found.footing)
     ledger.write(
         head, change.standings, change.lines, horizon=until, snapshot=snapshot, move=last_move, at=at, hooks=hooks
     )
+    footing.forget(lake.place, head.name, mark.cycle)
     return Synced(
         head.name,
         until,
-        change.looked,
+        found.looked,
         found.rows,
         change.count("added"),
         change.count("changed"),
         change.count("retracted"),
         whole,
-        tuple(found.notes),
+        tuple(notes),
     )
+
+
+def _mark(head: Head) -> Mark:
+    return Mark(head.cycle, head.horizon or 0, head.snapshot or 0, head.definition_hash, head.synced_at or 0)
 
 
 def _why_whole(head: Head) -> str | None:
@@ -154,9 +176,9 @@ class _Changes:
     def __init__(self, head: Head, at: int) -> None:
         self._head, self._at = head, at
         self._anew = head.synced_version is not None and head.synced_version != head.version
-        self.standings: dict[str, tuple[Standing, int]] = {}
+        self.standings: dict[str, Standing] = {}
         self.lines: list[dict[str, Any]] = []
-        self.looked = 0
+        self.found: dict[str, Found] = {}
 
     def count(self, change: Change) -> int:
         """How many lines of a kind there are."""
@@ -164,6 +186,7 @@ class _Changes:
 
     def look(self, ledger: Ledger, found: Walk) -> None:
         """Compares each account that was walked, and those that should have been and are not there any more."""
+        self._go_on(ledger, found)
         accounts = None if found.whole else list(found.histories)
         if accounts == []:
             return
@@ -172,17 +195,51 @@ class _Changes:
             ledger.transitions(self._head.name, accounts),
         )
         every = dict.fromkeys([*found.histories, *known, *told] if found.whole else found.histories)
-        self.looked = len(every)
         for account in sorted(every):
             history = found.histories.get(account, History())
             self._stand(account, history.standing, known.get(account))
             self._compare(account, history.transitions, told.get(account, {}))
+            self._find(account, history.standing, history.transitions)
 
-    def _stand(self, account: str, now: Standing, known: tuple[Standing, int] | None) -> None:
-        """A standing that readers are shown anew is of this cycle."""
-        before, cycle = (Standing(), 0) if known is None else known
-        if now != before:
-            self.standings[account] = now, cycle if now.shown == before.shown else self._head.cycle + 1
+    def _go_on(self, ledger: Ledger, found: Walk) -> None:
+        """Adds what came after the last horizon."""
+        told = ledger.transitions(self._head.name, list(found.further))
+        for account, one in sorted(found.further.items()):
+            known = told.get(account, {})
+            entries = Counter(to for (to, _), stored in known.items() if not stored.retracted)
+            self.standings[account] = one.standing
+            holding = {identity: stored for identity, stored in known.items() if stored.retracted}
+            more = [replace(line, entry=line.entry + entries[line.to_stage]) for line in one.transitions]
+            self._compare(account, more, holding)
+            before = [stored.transition for stored in known.values() if not stored.retracted]
+            self._find(account, one.standing, [*sorted(before, key=lambda line: line.occurred_at), *more])
+
+    def _find(self, account: str, standing: Standing, transitions: Sequence[Transition]) -> None:
+        """Remembers the account if there is something new to be told of its transitions."""
+        times = []
+        for line in reversed(self.lines):
+            if line["account"] != account:
+                break
+            times += [line["occurred_at"]] if line["change"] != "retracted" else []
+        if times and standing.born_at is not None:
+            self.found[account] = Found(standing.born_at, tuple(transitions), min(times))
+
+    def to_be_told(self) -> dict[str, Found]:
+        """The accounts whose evidence is kept: at most so many, those that are announced first."""
+        if len(self.found) <= MOST:
+            return self.found
+        announced = {line["account"] for line in self.lines if line["announce"]}
+        return {name: self.found[name] for name in sorted(self.found, key=lambda one: one not in announced)[:MOST]}
+
+    def tell(self, evidence: Mapping[tuple[str, tuple[str, int]], str]) -> None:
+        """Puts evidence beside the lines that say what came about."""
+        for line in self.lines:
+            if line["change"] != "retracted":
+                line["evidence"] = evidence.get((line["account"], (line["to_stage"], line["entry"])))
+
+    def _stand(self, account: str, now: Standing, before: Standing | None) -> None:
+        if now != (before or Standing()):
+            self.standings[account] = now
 
     def _compare(self, account: str, transitions: Sequence[Transition], told: Mapping[tuple[str, int], Stored]) -> None:
         now = {one.identity: one for one in transitions}
@@ -239,6 +296,7 @@ class _Changes:
                 "version": self._head.version,
                 "announce": not silent,
                 "announce_why": silent,
+                "evidence": None,
             }
         )
 

@@ -17,7 +17,6 @@ from doorstep.registry.ledger_tables import (
     JourneyMoveRow,
     JourneyRow,
     JourneyTransitionRow,
-    JourneyVersionRow,
 )
 from doorstep.registry.records import Freeze, FrozenRun, NewKey, Publication, RunBounds, SavedSegment, Version, WriteKey
 from doorstep.registry.references import Reference, any_definition, definition, journey, reference
@@ -63,7 +62,6 @@ __all__ = [
     "JourneyMoveRow",
     "JourneyRow",
     "JourneyTransitionRow",
-    "JourneyVersionRow",
     "NewKey",
     "Outcome",
     "Publication",

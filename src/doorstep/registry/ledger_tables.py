@@ -1,4 +1,4 @@
-"""What is remembered of journeys, as tables: their lives and versions, moves by hand, where every account stands, and
+"""What is remembered of journeys, as tables: their lives, moves by hand, where every account stands, and
 how it came there. Times and lengths are microseconds; see `tables`.
 """
 
@@ -7,20 +7,24 @@ from __future__ import annotations
 from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from doorstep.registry.tables import Digest, Microseconds, Opaque, Slug, Tables, Words
+from doorstep.registry.tables import Microseconds, Opaque, Slug, Tables, Words
 
 
 class JourneyRow(Tables):
-    """A journey and how far its history was written; its row is what writers of that journey lock."""
+    """A published journey that is kept, the version of it that counts, since when and by whose act, and how far its
+    history was written; its row is what writers of that journey lock.
+    """
 
     __tablename__ = "journeys"
 
-    name: Mapped[Slug] = mapped_column(primary_key=True)
+    name: Mapped[Slug] = mapped_column(ForeignKey("definitions.name"), primary_key=True)
     state: Mapped[str] = mapped_column(String(8))
     version: Mapped[int]
     lag: Mapped[Microseconds]
     announce_within: Mapped[Microseconds]
     active_since: Mapped[Microseconds | None]
+    activated_by: Mapped[Words | None]
+    activated_at: Mapped[Microseconds | None]
     changed_by: Mapped[Words]
     changed_at: Mapped[Microseconds]
     horizon: Mapped[Microseconds | None]
@@ -29,20 +33,6 @@ class JourneyRow(Tables):
     synced_move: Mapped[int]
     cycle: Mapped[int]
     synced_at: Mapped[Microseconds | None]
-
-
-class JourneyVersionRow(Tables):
-    """One version of a journey's document; never changed, never deleted."""
-
-    __tablename__ = "journey_versions"
-
-    name: Mapped[Slug] = mapped_column(ForeignKey("journeys.name"), primary_key=True)
-    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    definition_hash: Mapped[Digest]
-    text: Mapped[Words]
-    form: Mapped[str] = mapped_column(String(4))
-    activated_by: Mapped[Words | None]
-    activated_at: Mapped[Microseconds | None]
 
 
 class JourneyMoveRow(Tables):
@@ -61,15 +51,12 @@ class JourneyMoveRow(Tables):
 
 
 class JourneyAccountRow(Tables):
-    """Where an account stands at its journey's horizon; ``stage`` is null for one that is not born. Nothing about it
-    changes before ``due_at`` without news. ``cycle`` is the sync that last changed where it stands.
+    """Where an account stands at its journey's horizon; ``stage`` is null for one that is not born. ``cycle`` is the
+    sync that last changed it.
     """
 
     __tablename__ = "journey_accounts"
-    __table_args__ = (
-        Index("ix_journey_accounts_journey_due_at", "journey", "due_at"),
-        Index("ix_journey_accounts_journey_cycle", "journey", "cycle"),
-    )
+    __table_args__ = (Index("ix_journey_accounts_journey_cycle", "journey", "cycle"),)
 
     journey: Mapped[Slug] = mapped_column(ForeignKey("journeys.name"), primary_key=True)
     account: Mapped[Words] = mapped_column(primary_key=True)
@@ -77,7 +64,6 @@ class JourneyAccountRow(Tables):
     high_water: Mapped[Words | None]
     since: Mapped[Microseconds | None]
     born_at: Mapped[Microseconds | None]
-    due_at: Mapped[Microseconds | None]
     cycle: Mapped[int]
     updated_at: Mapped[Microseconds]
 
@@ -109,6 +95,7 @@ class JourneyTransitionRow(Tables):
     version: Mapped[int]
     announce: Mapped[bool]
     announce_why: Mapped[Words]
+    evidence: Mapped[Words | None]
 
 
-__all__ = ["JourneyAccountRow", "JourneyMoveRow", "JourneyRow", "JourneyTransitionRow", "JourneyVersionRow"]
+__all__ = ["JourneyAccountRow", "JourneyMoveRow", "JourneyRow", "JourneyTransitionRow"]

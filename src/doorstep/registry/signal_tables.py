@@ -32,18 +32,14 @@ class ClaimRow(Tables):
 
 
 class ClaimAccountRow(Tables):
-    """Whether a claim holds of an account (null: it is not born), and since when it has been so. Nothing about it
-    changes before ``due_at`` without news.
-    """
+    """Whether a claim holds of an account that is born, and since when it has been so."""
 
     __tablename__ = "claim_accounts"
-    __table_args__ = (Index("ix_claim_accounts_digest_due_at", "digest", "due_at"),)
 
     digest: Mapped[Digest] = mapped_column(ForeignKey("claims.digest"), primary_key=True)
     account: Mapped[Words] = mapped_column(primary_key=True)
-    holds: Mapped[bool | None]
-    since: Mapped[Microseconds | None]
-    due_at: Mapped[Microseconds | None]
+    holds: Mapped[bool]
+    since: Mapped[Microseconds]
 
 
 class SegmentLookRow(Tables):

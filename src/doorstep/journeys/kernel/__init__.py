@@ -14,18 +14,18 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from doorstep.journeys.kernel.layout import Events, Given, Laid, Moves, lay_out
+from doorstep.journeys.kernel.layout import Begun, Events, Given, Laid, Moves, from_birth, lay_out
 from doorstep.journeys.kernel.machine import ACCOUNT_COLUMNS, TRANSITION_COLUMNS, walk_accounts
 from doorstep.matching.kernel import rows as ordering
 
-Walker = Callable[..., tuple[NDArray[np.int64], NDArray[np.int64]]]
+Walker = Callable[..., tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]]]
 
 
 def _compiled_for(sources: str) -> Walker:
     @njit(nogil=True, cache=True)
-    def entrance(plan, events, given, moves, until, first, last):  # type: ignore[no-untyped-def]
+    def entrance(plan, events, given, moves, begun, until, first, last):  # type: ignore[no-untyped-def]
         assert len(sources) > 0
-        return walk_accounts(plan, events, given, moves, until, first, last)
+        return walk_accounts(plan, events, given, moves, begun, until, first, last)
 
     return entrance
 
@@ -41,22 +41,24 @@ _walker = _compiled_for(_digest())
 
 
 def histories_of(
-    plan: Laid, events: Events, given: Given, moves: Moves, until: int, accounts: tuple[int, int]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """What became of the accounts [accounts[0], accounts[1]) up to and including ``until``: (transitions, accounts), a
-    line each, columns as `machine` says. Nothing later than ``until`` is among what is given. Rows are put in order
-    in place, without the GIL; several threads may walk disjoint accounts.
+    plan: Laid, events: Events, given: Given, moves: Moves, begun: Begun, until: int, accounts: tuple[int, int]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]]:
+    """What became of the accounts [accounts[0], accounts[1]) up to and including ``until``: (transitions, accounts, how
+    many rows each claim about a number lacks), a line each, columns as `machine` says. Nothing later than ``until`` is
+    among what is given. Rows are put in order in place, without the GIL; several threads may walk disjoint accounts.
     """
-    return _walker(plan, events, given, moves, until, *accounts)
+    return _walker(plan, events, given, moves, begun, until, *accounts)
 
 
 __all__ = [
     "ACCOUNT_COLUMNS",
     "TRANSITION_COLUMNS",
+    "Begun",
     "Events",
     "Given",
     "Laid",
     "Moves",
+    "from_birth",
     "histories_of",
     "lay_out",
 ]

@@ -69,6 +69,24 @@ class Moves(NamedTuple):
     to: Integers
 
 
+class Begun(NamedTuple):
+    """Where account ``a`` stood at the instant ``at``, if it is walked from there; ``stage[a]`` -1: from its birth. Of
+    what came before, the rows that are still in some window must be among its rows, and no move may be.
+    """
+
+    at: int
+    born: Integers
+    stage: Integers
+    entered: Integers
+    high: Integers
+
+
+def from_birth(count: int) -> Begun:
+    """So many accounts that are walked from nothing."""
+    none = np.full(count, -1, np.int64)
+    return Begun(0, none, none, none, none)
+
+
 def lay_out(plan: JourneyPlan, scales: Sequence[int]) -> Laid:
     """The arrays of a plan; ``scales``: of what part of one the numbers of each slot are whole numbers."""
     windows = plan.windows
@@ -111,4 +129,4 @@ def _table(lines: Sequence[Sequence[Any]], columns: int) -> Integers:
     return np.array(lines, np.int64).reshape(-1, columns)
 
 
-__all__ = ["NONE", "UNTIMED", "Events", "Given", "Laid", "Moves", "lay_out"]
+__all__ = ["NONE", "UNTIMED", "Begun", "Events", "Given", "Laid", "Moves", "from_birth", "lay_out"]

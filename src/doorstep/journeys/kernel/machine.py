@@ -15,6 +15,7 @@ from doorstep.journeys.kernel.signals import (
     criteria_hold,
     in_order,
     local_codes,
+    set_lacking,
     set_leaves,
     since,
 )
@@ -34,10 +35,11 @@ _BACKWARD, _SKIP, _GRACE, _ONLY_RISES = range(4)
 
 
 @compiled
-def walk_accounts(plan: Any, events: Any, given: Any, moves: Any, until: int, first: int, last: int) -> Any:
-    """(transitions, accounts), a line each; see the columns above."""
+def walk_accounts(plan: Any, events: Any, given: Any, moves: Any, begun: Any, until: int, first: int, last: int) -> Any:
+    """(transitions, accounts, rows that leaves lack), a line each; see the columns above."""
     lines = np.empty((max(64, last - first), 6), np.int64)
     accounts = np.empty((last - first, 5), np.int64)
+    lacking = np.zeros((last - first, len(plan.leaves)), np.int32)
     truth = np.zeros(len(plan.leaves), np.bool_)
     kept = np.zeros(len(plan.leaves), np.bool_)
     stack = np.ones(max(1, len(plan.steps)), np.bool_)
@@ -48,10 +50,12 @@ def walk_accounts(plan: Any, events: Any, given: Any, moves: Any, until: int, fi
     used = 0
     for account in range(first, last):
         lines, used = _walk(
-            plan, events, given, moves, until, account, lines, used, accounts[account - first],
+            plan, events, given, moves, begun, until, account, lines, used, accounts[account - first],
             truth, kept, stack, counts, traits, out, free,
         )  # fmt: skip
-    return lines[:used].copy(), accounts
+        if accounts[account - first, 1] >= 0:
+            set_lacking(plan, counts, lacking[account - first])
+    return lines[:used].copy(), accounts, lacking
 
 
 @compiled
@@ -100,12 +104,13 @@ def _stays(plan: Any, stage: int, truth: Any, kept: Any, stack: Any) -> bool:
 
 @compiled
 def _walk(
-    plan: Any, events: Any, given: Any, moves: Any, until: int, account: int, lines: Any, used: int, told: Any,
-    truth: Any, kept: Any, stack: Any, counts: Any, traits: Any, out: Any, free: Any,
+    plan: Any, events: Any, given: Any, moves: Any, begun: Any, until: int, account: int, lines: Any, used: int,
+    told: Any, truth: Any, kept: Any, stack: Any, counts: Any, traits: Any, out: Any, free: Any,
 ) -> Any:  # fmt: skip
     start, end = events.starts[account], events.starts[account + 1]
     sort_by_time(events.rows, start, end)
-    now = birth = birth_of(events, given, account)
+    goes_on = begun.stage[account] >= 0
+    now = birth = begun.born[account] if goes_on else birth_of(events, given, account)
     told[:] = -1
     told[0], told[4] = birth, birth
     if birth > until:
@@ -125,6 +130,8 @@ def _walk(
     backward, grace, falls = plan.rules[_BACKWARD] != 0, plan.rules[_GRACE], plan.rules[_ONLY_RISES] == 0 or by_hand
     top = len(plan.ranked) - 1
     stage, entered, failing, held, high = 0, birth, NEVER, True, 0 if plan.ranked[0] else -1
+    if goes_on:
+        now, stage, entered, high = begun.at, begun.stage[account], begun.entered[account], begun.high[account]
     read, trait, created = 0, 0, NONE
     fresh = True
     while True:
@@ -146,7 +153,7 @@ def _walk(
             if given.created[one] != NONE:
                 created = given.created[one]
             trait += 1
-        age_from = created if created != NONE else (events.rows[start].time if size else birth)
+        age_from = created if created != NONE else (events.rows[start].time if size and not goes_on else birth)
         if set_leaves(plan, counts, traits, now, age_from, stage, entered, truth):
             fresh = True
         while fresh:

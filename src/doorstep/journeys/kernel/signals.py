@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numba import njit
@@ -12,6 +12,8 @@ from doorstep.journeys.kernel.layout import NONE, UNTIMED
 from doorstep.journeys.plan import AGE, ANY_STAGE, DISTINCT, DWELL, FEATURES, NUMBER, SUM
 
 compiled = njit(nogil=True)
+
+MOST_LACKING: Final = (1 << 31) - 1
 
 
 @compiled
@@ -139,6 +141,20 @@ def set_leaves(
             truth[leaf] = holds
             changed = True
     return changed
+
+
+@compiled
+def set_lacking(plan: Any, counts: Any, lacking: Any) -> None:
+    """How many rows more, at least, each claim about a number needs to hold; 0 where that is not told."""
+    for leaf in range(len(plan.leaves)):
+        kind, first, last, number = plan.leaves[leaf, 0], plan.leaves[leaf, 1], plan.leaves[leaf, 2], 0
+        if kind == NUMBER and plan.counters[first, 0] != SUM:
+            number = plan.leaves[leaf, 3] - counts[first]
+        elif kind == FEATURES:
+            number = plan.leaves[leaf, 3]
+            for k in range(first, last):
+                number -= counts[plan.used[k]] > 0
+        lacking[leaf] = max(0, min(number, MOST_LACKING))
 
 
 @compiled

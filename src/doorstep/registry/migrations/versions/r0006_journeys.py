@@ -1,4 +1,4 @@
-"""Journeys: their lives, versions and moves, where accounts stand, and how they came there."""
+"""Journeys: their lives and moves, where accounts stand, and how they came there."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ def upgrade() -> None:
         sa.Column("lag", sa.BigInteger(), nullable=False),
         sa.Column("announce_within", sa.BigInteger(), nullable=False),
         sa.Column("active_since", sa.BigInteger(), nullable=True),
+        sa.Column("activated_by", sa.Text(), nullable=True),
+        sa.Column("activated_at", sa.BigInteger(), nullable=True),
         sa.Column("changed_by", sa.Text(), nullable=False),
         sa.Column("changed_at", sa.BigInteger(), nullable=False),
         sa.Column("horizon", sa.BigInteger(), nullable=True),
@@ -27,19 +29,8 @@ def upgrade() -> None:
         sa.Column("synced_move", sa.Integer(), nullable=False),
         sa.Column("cycle", sa.Integer(), nullable=False),
         sa.Column("synced_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["name"], ["definitions.name"], name="fk_journeys_name"),
         sa.PrimaryKeyConstraint("name", name="pk_journeys"),
-    )
-    op.create_table(
-        "journey_versions",
-        sa.Column("name", sa.String(100), nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False, autoincrement=False),
-        sa.Column("definition_hash", sa.String(64), nullable=False),
-        sa.Column("text", sa.Text(), nullable=False),
-        sa.Column("form", sa.String(4), nullable=False),
-        sa.Column("activated_by", sa.Text(), nullable=True),
-        sa.Column("activated_at", sa.BigInteger(), nullable=True),
-        sa.ForeignKeyConstraint(["name"], ["journeys.name"], name="fk_journey_versions_name"),
-        sa.PrimaryKeyConstraint("name", "number", name="pk_journey_versions"),
     )
     op.create_table(
         "journey_moves",
@@ -67,13 +58,11 @@ def _states() -> None:
         sa.Column("high_water", sa.Text(), nullable=True),
         sa.Column("since", sa.BigInteger(), nullable=True),
         sa.Column("born_at", sa.BigInteger(), nullable=True),
-        sa.Column("due_at", sa.BigInteger(), nullable=True),
         sa.Column("cycle", sa.Integer(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["journey"], ["journeys.name"], name="fk_journey_accounts_journey"),
         sa.PrimaryKeyConstraint("journey", "account", name="pk_journey_accounts"),
     )
-    op.create_index("ix_journey_accounts_journey_due_at", "journey_accounts", ["journey", "due_at"])
     op.create_index("ix_journey_accounts_journey_cycle", "journey_accounts", ["journey", "cycle"])
     op.create_table(
         "journey_transitions",
@@ -93,6 +82,7 @@ def _states() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("announce", sa.Boolean(), nullable=False),
         sa.Column("announce_why", sa.Text(), nullable=False),
+        sa.Column("evidence", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(["journey"], ["journeys.name"], name="fk_journey_transitions_journey"),
         sa.PrimaryKeyConstraint("seq", name="pk_journey_transitions"),
     )

@@ -47,13 +47,11 @@ def _claims() -> None:
         "claim_accounts",
         sa.Column("digest", sa.String(64), nullable=False),
         sa.Column("account", sa.Text(), nullable=False),
-        sa.Column("holds", sa.Boolean(), nullable=True),
-        sa.Column("since", sa.BigInteger(), nullable=True),
-        sa.Column("due_at", sa.BigInteger(), nullable=True),
+        sa.Column("holds", sa.Boolean(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["digest"], ["claims.digest"], name="fk_claim_accounts_digest"),
         sa.PrimaryKeyConstraint("digest", "account", name="pk_claim_accounts"),
     )
-    op.create_index("ix_claim_accounts_digest_due_at", "claim_accounts", ["digest", "due_at"])
 
 
 def _segments() -> None:
