@@ -29,7 +29,8 @@ MAY_IMPORT = {
     "lake": {"errors", "rows", "ingest"},
     "ledger": {"errors", "definitions", "rows", "stitching", "engines", "journeys", "lake", "registry"},
     "automations": {
-        *("errors", "definitions", "rows", "engines", "funnels", "journeys", "drift", "lake", "registry", "ledger"),
+        *("errors", "definitions", "rows", "engines", "funnels", "journeys", "drift", "ingest", "lake", "registry"),
+        "ledger",
     },
     "server": {"errors", "ingest", "lake", "registry", "ledger", "automations"},
     "frozen": {"errors", "funnels", "lake", "registry"},

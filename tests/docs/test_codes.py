@@ -11,8 +11,16 @@ SOURCES = Path(doorstep.__file__).parent
 DOCS = Path(__file__).parents[2] / "docs"
 NO_CODES = {
     *("doorstep-query", "doorstep-beside", "doorstep-data", "doorstep-reader", "doorstep-writer", "freeze-run"),
-    *("doorstep-import", "doorstep-deliver", "webhook-id", "webhook-timestamp", "webhook-signature", "retry-after"),
-    *("re-entry", "utf-8", "utf-8-sig", "00000000-0000-0000-0000-000000000000", "content-encoding"),
+    *(
+        "dry-run",
+        "doorstep-import",
+        "doorstep-deliver",
+        "webhook-id",
+        "webhook-timestamp",
+        "webhook-signature",
+        "retry-after",
+    ),
+    *("dry-run", "re-entry", "utf-8", "utf-8-sig", "00000000-0000-0000-0000-000000000000", "content-encoding"),
     *("gzip-js", "x-gzip", "posthog-python", "triangle-up", "triangle-down", "step-after"),
 }
 """Texts of the same shape that are no codes."""

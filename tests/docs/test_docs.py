@@ -165,3 +165,9 @@ def test_the_reference_of_journeys_is_what_the_models_say() -> None:
     """docs/journey-definitions.md is up to date; ``python docs/make_journey_reference.py`` makes it so."""
     names = runpy.run_path(str(ROOT / "docs" / "make_journey_reference.py"))
     assert names["page"]() == (ROOT / "docs" / "journey-definitions.md").read_text("utf-8")
+
+
+def test_the_reference_of_automations_is_what_the_models_say() -> None:
+    """docs/automation-definitions.md is up to date; ``python docs/make_automation_reference.py`` makes it so."""
+    names = runpy.run_path(str(ROOT / "docs" / "make_automation_reference.py"))
+    assert names["page"]() == (ROOT / "docs" / "automation-definitions.md").read_text("utf-8")

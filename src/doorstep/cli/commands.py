@@ -270,6 +270,7 @@ def check(
     """Find errors, say every rule that is declared or defaulted, and point at what looks wrong."""
     with at_once():
         from doorstep.cli import screens
+        from doorstep.cli.automation_documents import check_automation
         from doorstep.cli.journey_documents import check_journey, means_journey
         from doorstep.definitions.checklist import checklist
         from doorstep.definitions.identity import definition_hash, text_hash
@@ -279,6 +280,8 @@ def check(
     if means_journey(file, data):
         source = None if not events and lake is None and snapshot is None else source_of(events, lake, snapshot)
         check_journey(file, data, source, traits, columns_of(map_), source_timezone, as_json=as_json)
+        return
+    if check_automation(file, data, as_json=as_json):
         return
     try:
         funnel, placed = located(file, data)
@@ -327,9 +330,12 @@ def describe(
 ) -> None:
     """Say a definition in plain words and as a table."""
     with at_once():
+        from doorstep.cli.automation_documents import describe_automation
         from doorstep.cli.journey_documents import describe_journey, means_journey
     if means_journey(file, data):
         describe_journey(file, data, as_json=as_json)
+        return
+    if describe_automation(file, data, as_json=as_json):
         return
     with at_once():
         from doorstep.cli import screens
@@ -377,12 +383,13 @@ def test(file: File, data: Data = DATA, as_json: AsJson = False) -> None:
 @app.command()
 def schema(
     journey: Annotated[bool, typer.Option("--journey", help="Of journeys, in place of funnels.")] = False,
+    kind: Annotated[str, typer.Option(help="funnel, journey, segment, signal or workflow.")] = "funnel",
     as_json: AsJson = False,
 ) -> None:
-    """Print the JSON Schema of funnel documents, or of journeys, for editors (always JSON)."""
-    from doorstep.definitions.schema import journey_schema, json_schema
+    """Print the JSON Schema of funnel documents, or of another kind, for editors (always JSON)."""
+    from doorstep.cli.automation_documents import schema_of
 
-    terminal.show_json(journey_schema() if journey else json_schema())
+    terminal.show_json(schema_of("journey" if journey else kind))
 
 
 @app.command()

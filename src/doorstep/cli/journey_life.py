@@ -16,7 +16,7 @@ from doorstep.cli import terminal
 from doorstep.cli.drawing import number_of
 from doorstep.cli.journey import journey
 from doorstep.cli.options import AsJson
-from doorstep.cli.published import DATA, By, Data, clock, databased, who
+from doorstep.cli.published import DATA, At, By, Data, clock, databased, instant_of, who
 from doorstep.errors import RunError
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ Lag = Annotated[
 Within = Annotated[
     str | None, typer.Option("--announce-within", help="Transitions that are older are not announced; default: 1d.")
 ]
-At = Annotated[str | None, typer.Option(help="The instant; default: now.")]
 
 
 @contextmanager
@@ -52,12 +51,16 @@ def sync_journeys(
     at: At = None,
     as_json: AsJson = False,
 ) -> None:
-    """Bring every active journey's histories up to now, from what is new in the lake."""
-    from doorstep.ledger import sync
+    """Bring every active journey's histories up to now, and do what signals and workflows say about it."""
+    from doorstep.automations.cycle import go_round
 
     with opened(data) as (lake, ledger), terminal.progress() as told:
-        found = sync(lake, ledger, _instant(at), names=names, progress=told)
-    _show(found, as_json)
+        found = go_round(lake, ledger.database, instant_of(at), names=names, progress=told)
+    for failure in found.failures:
+        terminal.say(f"error {failure}")
+    _show(found.synced, as_json)
+    if found.failures:
+        raise typer.Exit(2)
 
 
 def _show(found: tuple[Synced, ...], as_json: bool) -> None:
@@ -117,11 +120,12 @@ def activate(
     as_json: AsJson = False,
 ) -> None:
     """Activate a journey, or a new version of it, and write every account's history."""
+    from doorstep.automations.noticing import notice
     from doorstep.ledger import draft, take_effect
     from doorstep.registry import Reference, reference
     from doorstep.registry import draft as drafted
 
-    moment, person = _instant(at), who(by)
+    moment, person = instant_of(at), who(by)
     is_file = Path(named).exists() or Path(named).suffix in {".yaml", ".yml", ".json"}
     document = drafted(Path(named)) if is_file else None
     with opened(data, create=True) as (lake, ledger), terminal.progress() as told:
@@ -139,6 +143,7 @@ def activate(
             lag=_length(lag),
             announce_within=_length(announce_within),
             progress=told,
+            hooks=[notice],
         )
         head = ledger.head(wanted.name)
     if not as_json:
@@ -179,7 +184,7 @@ def move(
     from doorstep.ledger import move as move_account
 
     with opened(data) as (_, ledger):
-        made = move_account(ledger, name, unit, to, by=who(by), reason=reason, at=_instant(at), now=clock())
+        made = move_account(ledger, name, unit, to, by=who(by), reason=reason, at=instant_of(at), now=clock())
     if as_json:
         terminal.show_json(asdict(made))
     else:
@@ -264,13 +269,6 @@ def _plain(head: Head) -> dict[str, Any]:
         "lag_seconds": head.lag / 1e6,
         "announce_within_seconds": head.announce_within / 1e6,
     }
-
-
-def _instant(at: str | None) -> int:
-    from doorstep.funnels.bounds import microseconds_of, zone_of
-
-    found = microseconds_of(at, "at", zone_of("UTC"))
-    return clock() if found is None else found
 
 
 def _length(text: str | None) -> int | None:

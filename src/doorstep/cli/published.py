@@ -27,6 +27,7 @@ DATA = Path("doorstep-data")
 Data = Annotated[
     Path, typer.Option("--data", envvar="DOORSTEP_DATA", help="The directory in which published definitions are kept.")
 ]
+At = Annotated[str | None, typer.Option(help="The instant; default: now.")]
 By = Annotated[str | None, typer.Option("--by", help="Who does this; default: who you are on this machine.")]
 
 
@@ -38,6 +39,14 @@ def place(data: Path) -> Path | str:
 def clock() -> int:
     """Microseconds since 1970 UTC."""
     return time.time_ns() // 1000
+
+
+def instant_of(at: str | None) -> int:
+    """The instant that ``--at`` names, else now; microseconds since 1970 UTC. RunError."""
+    from doorstep.funnels.bounds import microseconds_of, zone_of
+
+    found = microseconds_of(at, "at", zone_of("UTC"))
+    return clock() if found is None else found
 
 
 def opened(data: Path, *, create: bool = False) -> Registry:

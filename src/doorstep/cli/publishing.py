@@ -95,7 +95,7 @@ def diff(
     as_json: AsJson = False,
 ) -> None:
     """Say in words how two definitions differ, and which of it can move a count."""
-    from doorstep.definitions.differences import difference
+    from doorstep.definitions.kinds import difference
     from doorstep.registry import any_definition
 
     old, new = (any_definition(one, place(data), clock, bare=True) for one in (before, after))

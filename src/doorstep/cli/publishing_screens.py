@@ -69,7 +69,7 @@ def versions(found: Sequence[Version], held: Mapping[tuple[str, int], Freeze]) -
     for column in ("version", "hash", "counts", "published", "by", ""):
         table.add_column(column, overflow="fold", no_wrap=column in {"version", "hash"})
     for one in found:
-        notes = ["journey"] if one.kind == "journey" else []
+        notes: list[str] = [] if one.kind == "funnel" else [one.kind]
         notes += [f"as {one.name}@{one.reverts}"] if one.reverts else []
         notes += [one.message] if one.message else []
         freeze_ = held.get((one.name, one.number))

@@ -22,7 +22,10 @@ from doorstep.cli import (
     segments,
     sensitivity,
     serve,
+    signals,
+    tasks,
     why,
+    workflows,
 )
 from doorstep.cli.commands import app, main
 
@@ -48,5 +51,8 @@ app.add_typer(deliveries.app, name="deliveries")
 app.command("deliver")(deliveries.deliver)
 app.command("audit")(audit.audit)
 app.add_typer(segments.app, name="segments")
+app.add_typer(signals.app, name="signals")
+app.add_typer(workflows.app, name="workflow")
+app.add_typer(tasks.app, name="tasks")
 
 __all__ = ["app", "main"]

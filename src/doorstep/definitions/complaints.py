@@ -29,6 +29,10 @@ OWN: Final = {
     "entry": "bad-entry",
     "first_time": "bad-choice",
     "stitch": "bad-stitch",
+    "share": "bad-share",
+    "clock": "bad-time-of-day",
+    "zone": "bad-timezone",
+    "one_of": "not-one-key",
 }
 """Types of the errors that the models raise themselves, whose messages are already for people → code."""
 
@@ -102,6 +106,32 @@ TAKES: Final = {
     "at_least": "a number",
     "at_most": "a number",
     "exactly": "a number",
+    "when": "a mapping with the change, such as {entered: {journey: lives, stage: engaged}}",
+    "where": "conditions, such as {stage: {journey: lives, is: engaged}}",
+    "trigger": "a mapping with one trigger, such as {signal: fell-back}",
+    "actions": "a list of actions, each a mapping such as {slack: {to: ops, text: …}}",
+    "only_if": "conditions, such as {stage: {journey: lives, is: engaged}}",
+    "if": "conditions, such as {stage: {journey: lives, is: engaged}}",
+    "entered": "a mapping such as {journey: lives, stage: engaged}",
+    "left": "a mapping such as {journey: lives, stage: engaged}",
+    "skipped": "a mapping such as {journey: lives, stage: engaged}",
+    "moved_back": "a mapping such as {journey: lives, from: engaged}",
+    "stuck": "a mapping such as {journey: lives, stage: onboarding, at_least: 14d}",
+    "stage": "a mapping such as {journey: lives, is: engaged}; where a journey is named beside it, a stage",
+    "high_water": "a mapping such as {journey: lives, at_least: engaged}",
+    "conversion": "a mapping such as {funnel: signup, over: 7d, below: 0.3}",
+    "drift": "a mapping such as {funnel: signup}",
+    "quiet_hours": "a mapping such as {from: 22:00, to: 07:00, timezone: Europe/Berlin}",
+    "announce": "a mapping such as {to: ops, as: digest}, or a list of them",
+    "schedule": "a mapping such as {at: 09:00, on: [monday]}",
+    "transition": "a mapping such as {journey: lives, from: engaged, moved: back}",
+    "webhook": "a mapping such as {to: crm}",
+    "slack": "a mapping such as {to: ops, text: …}",
+    "email": "a mapping such as {to: mail, subject: …, text: …}",
+    "task": "a mapping such as {title: …, owner: …}",
+    "set_trait": "a mapping from traits to values",
+    "digest": "true or false",
+    "sample": "a whole number",
 }
 """Key → what may stand behind it, for values of a wrong type. A key that is not here takes a text."""
 
@@ -243,7 +273,7 @@ def _name(path: Path) -> str:
 def _holder(path: Path, root: type[BaseModel] = Funnel) -> str:
     """What the mapping at ``path`` is."""
     if not path:
-        return "a funnel" if root is Funnel else "a journey"
+        return f"a {root.__name__.lower()}"
     key = _name(path)
     return {"steps": "a step", "stages": "a stage", "any_of": "an alternative", "exclude": "an exclusion"}.get(
         key, f"`{cut(key)}`"

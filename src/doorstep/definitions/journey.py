@@ -79,7 +79,7 @@ def _long(value: object) -> object:
     return value if isinstance(value, dict | Model) else {"at_least": value}
 
 
-class _Short:
+class Short:
     """Adds to the published schema the short forms that a validator unfolds."""
 
     def __init__(self, *shorts: JsonSchemaValue) -> None:
@@ -152,38 +152,28 @@ class TimeInStage(Model):
     stage: StageId | None = Field(default=None, description="Only while it is in this stage; default: in any.")
 
 
-class Criteria(Model):
-    """What must hold; of several keys all must."""
+class Leaves(Model):
+    """What can be asked of an account's rows, age and traits; of several keys all must hold."""
 
     did: Annotated[
-        Annotated[Occurrence, BeforeValidator(_rows), _Short(_TEXT, _TEXTS)] | None,
+        Annotated[Occurrence, BeforeValidator(_rows), Short(_TEXT, _TEXTS)] | None,
         GIVEN,
     ] = Field(default=None, description="There is such a row. An event's name alone will do.")
     did_not: Annotated[
-        Annotated[Occurrence, BeforeValidator(_rows), _Short(_TEXT, _TEXTS)] | None,
+        Annotated[Occurrence, BeforeValidator(_rows), Short(_TEXT, _TEXTS)] | None,
         GIVEN,
     ] = Field(default=None, description="There is no such row.")
     count: Annotated[Counted | None, GIVEN] = Field(default=None, description="How many rows there are.")
     sum: Annotated[Summed | None, GIVEN] = Field(default=None, description="The exact sum of a property.")
     distinct: Annotated[DistinctOf | None, GIVEN] = Field(default=None, description="Different values of a property.")
-    feature: Annotated[Annotated[FeatureUse, BeforeValidator(_named), _Short(_TEXT)] | None, GIVEN] = Field(
+    feature: Annotated[Annotated[FeatureUse, BeforeValidator(_named), Short(_TEXT)] | None, GIVEN] = Field(
         default=None, description="A feature was used. Its name alone will do."
     )
     features: Annotated[FeaturesUsed | None, GIVEN] = Field(default=None, description="How many features were used.")
-    account_age: Annotated[Annotated[Age, BeforeValidator(_long), _Short(_LENGTH)] | None, GIVEN] = Field(
+    account_age: Annotated[Annotated[Age, BeforeValidator(_long), Short(_LENGTH)] | None, GIVEN] = Field(
         default=None, description="The account is at least so old."
     )
-    time_in_stage: Annotated[Annotated[TimeInStage, BeforeValidator(_long), _Short(_LENGTH)] | None, GIVEN] = Field(
-        default=None, description="The account has been in its stage for at least so long."
-    )
     trait: Annotated[Filters | None, GIVEN] = Field(default=None, description="Tests of the account's traits.")
-    all_: Annotated[tuple[Criteria, ...] | None, GIVEN] = Field(
-        default=None, alias="all", min_length=1, description="Every one of these holds."
-    )
-    any_: Annotated[tuple[Criteria, ...] | None, GIVEN] = Field(
-        default=None, alias="any", min_length=1, description="At least one of these holds."
-    )
-    not_: Annotated[Criteria | None, GIVEN] = Field(default=None, alias="not", description="This does not hold.")
 
     @model_validator(mode="before")
     @classmethod
@@ -195,6 +185,21 @@ class Criteria(Model):
                 {"names": ", ".join(field.alias or name for name, field in cls.model_fields.items())},
             )
         return value
+
+
+class Criteria(Leaves):
+    """What must hold; of several keys all must."""
+
+    time_in_stage: Annotated[Annotated[TimeInStage, BeforeValidator(_long), Short(_LENGTH)] | None, GIVEN] = Field(
+        default=None, description="The account has been in its stage for at least so long."
+    )
+    all_: Annotated[tuple[Criteria, ...] | None, GIVEN] = Field(
+        default=None, alias="all", min_length=1, description="Every one of these holds."
+    )
+    any_: Annotated[tuple[Criteria, ...] | None, GIVEN] = Field(
+        default=None, alias="any", min_length=1, description="At least one of these holds."
+    )
+    not_: Annotated[Criteria | None, GIVEN] = Field(default=None, alias="not", description="This does not hold.")
 
 
 class Stage(Model):
@@ -238,7 +243,7 @@ def _catalogue(value: object) -> str:
     return "property" if isinstance(value, FeatureProperty) or by_property else "named"
 
 
-FeatureRows = Annotated[Selector, BeforeValidator(_rows), _Short(_TEXT, _TEXTS)]
+FeatureRows = Annotated[Selector, BeforeValidator(_rows), Short(_TEXT, _TEXTS)]
 Catalogue = Annotated[
     Annotated[FeatureProperty, Tag("property")] | Annotated[dict[str, FeatureRows], Tag("named")],
     Discriminator(_catalogue),
@@ -351,4 +356,4 @@ class Journey(Model):
         return self.count_by.account if isinstance(self.count_by, AccountOf) else None
 
 
-__all__ = ["Criteria", "Journey", "Stage"]
+__all__ = ["Catalogue", "Criteria", "FeatureProperty", "Journey", "Leaves", "Movement", "Short", "Stage"]

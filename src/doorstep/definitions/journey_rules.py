@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from doorstep.definitions.document import Path
-from doorstep.definitions.journey import Criteria, FeatureProperty, Journey
+from doorstep.definitions.journey import Criteria, FeatureProperty, Journey, Leaves
 from doorstep.definitions.quoting import cut
 from doorstep.definitions.rules.violation import Violation, Violations
 from doorstep.errors import nearest
@@ -43,28 +43,38 @@ def criteria_stand_where_they_belong(journey: Journey) -> Violations:
 def sums_have_a_bound(journey: Journey) -> Violations:
     """A sum without a bound says nothing."""
     for path, criteria in all_criteria(journey):
-        bounds = criteria.sum
-        if bounds is not None and bounds.at_least is None and bounds.at_most is None and bounds.exactly is None:
-            message = "A `sum` needs `at_least`, `at_most` or `exactly`."
-            yield Violation("no-bound", message, (*path, "sum"), "Add one, such as at_least: 100.")
+        yield from unbounded(path, criteria)
+
+
+def unbounded(path: Path, criteria: Leaves) -> Violations:
+    """A sum among these that has no bound."""
+    bounds = criteria.sum
+    if bounds is not None and bounds.at_least is None and bounds.at_most is None and bounds.exactly is None:
+        message = "A `sum` needs `at_least`, `at_most` or `exactly`."
+        yield Violation("no-bound", message, (*path, "sum"), "Add one, such as at_least: 100.")
 
 
 def features_are_in_the_catalogue(journey: Journey) -> Violations:
     """A feature is named in `features`, unless a property's values are the features."""
-    if isinstance(journey.features, FeatureProperty):
-        return
-    known = list(journey.features)
     for path, criteria in all_criteria(journey):
-        if criteria.features is not None and not known:
-            message = "`features` counts features, but the journey has no catalogue of them."
-            mend = "Add one beside `stages`: features: {reports: {event: report_viewed}}."
-            yield Violation("unknown-feature", message, (*path, "features"), mend)
-        if criteria.feature is not None and criteria.feature.name not in known:
-            name = criteria.feature.name
-            near = nearest(name, known)
-            mend = f"Did you mean `{near}`?" if near else f"The features are {', '.join(known) or 'none'}."
-            message = f"The catalogue has no feature `{cut(name)}`."
-            yield Violation("unknown-feature", message, (*path, "feature"), mend)
+        yield from unknown_features(path, criteria, journey.features)
+
+
+def unknown_features(path: Path, criteria: Leaves, features: FeatureProperty | Mapping[str, object]) -> Violations:
+    """Features among these that the catalogue does not have."""
+    if isinstance(features, FeatureProperty):
+        return
+    known = list(features)
+    if criteria.features is not None and not known:
+        message = "`features` counts features, but there is no catalogue of them."
+        mend = "Add one at the top of the document: features: {reports: {event: report_viewed}}."
+        yield Violation("unknown-feature", message, (*path, "features"), mend)
+    if criteria.feature is not None and criteria.feature.name not in known:
+        name = criteria.feature.name
+        near = nearest(name, known)
+        mend = f"Did you mean `{near}`?" if near else f"The features are {', '.join(known) or 'none'}."
+        message = f"The catalogue has no feature `{cut(name)}`."
+        yield Violation("unknown-feature", message, (*path, "feature"), mend)
 
 
 def examples_name_stages(journey: Journey) -> Violations:
@@ -118,4 +128,4 @@ RULES: Final[tuple[Callable[[Journey], Violations], ...]] = (
     examples_name_stages,
 )
 
-__all__ = ["RULES", "all_criteria", "broken_journey_rules"]
+__all__ = ["RULES", "all_criteria", "broken_journey_rules", "unbounded", "unknown_features"]

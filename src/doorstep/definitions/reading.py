@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
-from typing import Final
+from typing import Final, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from doorstep.definitions.complaints import complaints, describe_value, settle
 from doorstep.definitions.document import MOST_BYTES, Document, Path, decode, from_mapping, parse, spell
@@ -20,6 +20,8 @@ from doorstep.definitions.salvage import beside_the_faults
 from doorstep.definitions.shorthand import WrittenOut, written_out
 from doorstep.definitions.yaml_text import parse_yaml
 from doorstep.errors import DefinitionError, Issue, nearest
+
+M = TypeVar("M", bound=BaseModel)
 
 SEMANTICS: Final = 1
 """The version of the semantics that this program implements."""
@@ -60,10 +62,10 @@ class Placed:
 
 def load_placed(source: FilePath | str | Mapping[str, object], *, name: str | None = None) -> Placed:
     """As `load`, with the places of all parts."""
-    return _read(*_opened(source, name))
+    return _read(*opened(source, name))
 
 
-def _opened(source: FilePath | str | Mapping[str, object], name: str | None) -> tuple[Document, str]:
+def opened(source: FilePath | str | Mapping[str, object], name: str | None) -> tuple[Document, str]:
     """The document, and what to call what it defines where it does not say."""
     if isinstance(source, Mapping):
         return from_mapping(source, ""), name or "funnel"
@@ -71,14 +73,14 @@ def _opened(source: FilePath | str | Mapping[str, object], name: str | None) -> 
         message = f"A definition cannot be read from a {type(source).__name__}."
         raise _unreadable("unknown-definition", message, "Give a path, or a mapping of the document's keys.")
     path = FilePath(source)
-    return _document(text_of(path), str(path)), name or path.stem
+    return document_of(text_of(path), str(path)), name or path.stem
 
 
 def load_any(source: FilePath | str | Mapping[str, object], *, name: str | None = None) -> Funnel | Journey:
     """The funnel or the journey that a YAML or JSON file, or a mapping of the same keys, defines: a document with the
     key ``journey`` is one, every other a funnel. Otherwise as `load`.
     """
-    document, called = _opened(source, name)
+    document, called = opened(source, name)
     return _read_journey(document).journey if _is_journey(document) else _read(document, called).funnel
 
 
@@ -106,16 +108,16 @@ class PlacedJourney:
 
 def load_placed_journey(source: FilePath | str | Mapping[str, object]) -> PlacedJourney:
     """As `load_journey`, with the places of all parts."""
-    document, _ = _opened(source, None)
+    document, _ = opened(source, None)
     if not _is_journey(document):
-        message = "This document defines a funnel, where a journey is meant."
+        message = "This document defines no journey, and one is meant."
         raise _unreadable("not-a-journey", message, "A journey has the keys `journey` and `stages`.")
     return _read_journey(document)
 
 
 def is_journey(source: FilePath | str | Mapping[str, object]) -> bool:
     """Whether a document is one of a journey. DefinitionError when it cannot be read at all."""
-    return _is_journey(_opened(source, None)[0])
+    return _is_journey(opened(source, None)[0])
 
 
 def _is_journey(document: Document) -> bool:
@@ -123,19 +125,27 @@ def _is_journey(document: Document) -> bool:
 
 
 def _read_journey(document: Document) -> PlacedJourney:
+    return PlacedJourney(read_as(document, Journey, broken_journey_rules), document)
+
+
+def read_as(document: Document, model: type[M], rules: Callable[[M], Sequence[Violation]]) -> M:
+    """What a document says as a value of ``model`` that breaks none of the rules; DefinitionError with all that is
+    wrong, in document order.
+    """
     _stop_at_other_semantics(document)
     value = document.value
+    found: M | None = None
     try:
-        journey = Journey.model_validate(value)
-        violations = broken_journey_rules(journey)
+        found = model.model_validate(value)
+        violations = rules(found)
     except ValidationError as error:
-        journey, violations = None, complaints(error.errors(include_url=False), value, Journey)
+        violations = complaints(error.errors(include_url=False), value, model)
     taken = {issue.position or issue.path for issue in document.issues}
-    found = [_issue(document, _settled(one.path, value), one) for one in violations]
-    issues = [*document.issues, *(issue for issue in found if (issue.position or issue.path) not in taken)]
-    if journey is None or issues:
+    told = [_issue(document, _settled(one.path, value), one) for one in violations]
+    issues = [*document.issues, *(issue for issue in told if (issue.position or issue.path) not in taken)]
+    if found is None or issues:
         raise DefinitionError(_in_order(document, issues))
-    return PlacedJourney(journey, document)
+    return found
 
 
 def _settled(path: Path, value: Mapping[str, object]) -> Path:
@@ -149,22 +159,23 @@ def load_text(text: str, *, file: str, name: str) -> Funnel:
     """The funnel that a text defines. ``file`` tells the form (JSON where it ends in ``.json``) and stands in issues;
     ``name`` is taken when the text has no ``funnel``.
     """
-    return _read(_document(text, file), name).funnel
+    return _read(document_of(text, file), name).funnel
 
 
 def load_any_text(text: str, *, file: str, name: str) -> Funnel | Journey:
     """As `load_text`, of a funnel or a journey."""
-    document = _document(text, file)
+    document = document_of(text, file)
     return _read_journey(document).journey if _is_journey(document) else _read(document, name).funnel
 
 
-def _document(text: str, file: str) -> Document:
+def document_of(text: str, file: str) -> Document:
+    """A text as a document: JSON where the file's name ends so, else YAML."""
     return parse_json(text, file) if file.endswith(".json") else parse_yaml(text, file)
 
 
 def load_journey_text(text: str, *, file: str) -> Journey:
     """As `load_text`, of a journey."""
-    return _read_journey(_document(text, file)).journey
+    return _read_journey(document_of(text, file)).journey
 
 
 def read(document: Document, *, name: str) -> Funnel:
@@ -248,6 +259,11 @@ def _stop_at_other_languages(document: Document) -> None:
         message = "This document defines a journey, where a funnel is meant."
         mend = "Journeys are replayed: `doorstep journey replay`, or doorstep.replay in Python."
         raise DefinitionError([_issue(document, ("journey",), Violation("not-a-funnel", message, ("journey",), mend))])
+    found = [one for one in ("segment", "signal", "workflow") if one in document.value]
+    if found and not {"funnel", "steps"} & set(document.value):
+        message = f"This document defines a {found[0]}, where a funnel is meant."
+        mend = "`doorstep describe` says it in words, `doorstep publish` sets it to work."
+        raise DefinitionError([_issue(document, (found[0],), Violation("not-a-funnel", message, (found[0],), mend))])
     _stop_at_other_semantics(document)
 
 
@@ -277,6 +293,7 @@ __all__ = [
     "ENDINGS",
     "Placed",
     "PlacedJourney",
+    "document_of",
     "is_journey",
     "load",
     "load_any",
@@ -285,6 +302,8 @@ __all__ = [
     "load_placed",
     "load_placed_journey",
     "load_text",
+    "opened",
     "read",
+    "read_as",
     "text_of",
 ]

@@ -10,7 +10,10 @@ from typing import Any, Final, cast
 
 from doorstep.definitions.funnel import Funnel
 from doorstep.definitions.journey import Journey
+from doorstep.definitions.segment import Segment
 from doorstep.definitions.shorthand import OPTIONAL_BETWEEN
+from doorstep.definitions.signal import Signal
+from doorstep.definitions.workflow import Workflow
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -34,6 +37,13 @@ def journey_schema() -> dict[str, Any]:
     """The schema (JSON Schema draft 2020-12) of a journey document, in YAML or JSON."""
     schema = cast("dict[str, Any]", _tidy(Journey.model_json_schema()))
     return {"$schema": DIALECT, "title": "Doorstep journey", **{key: schema[key] for key in schema if key != "title"}}
+
+
+def automation_schema(model: type[Segment] | type[Signal] | type[Workflow]) -> dict[str, Any]:
+    """The schema (JSON Schema draft 2020-12) of a segment's, a signal's or a workflow's document, in YAML or JSON."""
+    schema = cast("dict[str, Any]", _tidy(model.model_json_schema()))
+    title = f"Doorstep {model.__name__.lower()}"
+    return {"$schema": DIALECT, "title": title, **{key: schema[key] for key in schema if key != "title"}}
 
 
 def _optional_between(step: dict[str, Any], between: dict[str, Any]) -> dict[str, Any]:
@@ -65,4 +75,4 @@ def _tidy(part: object) -> object:
     }
 
 
-__all__ = ["journey_schema", "json_schema"]
+__all__ = ["automation_schema", "journey_schema", "json_schema"]

@@ -31,7 +31,7 @@ from doorstep.lake.place import Place, find, make
 from doorstep.lake.reading import open_at
 from doorstep.lake.settling import Settled, settle_all
 from doorstep.lake.steps import Told
-from doorstep.lake.traits import history
+from doorstep.lake.traits import history, latest
 from doorstep.lake.trial import Trial
 from doorstep.rows import EventRows, Needs
 from doorstep.rows.times import check_timezone
@@ -242,6 +242,11 @@ class Lake:
     ) -> str | None:
         """The history of the unit's traits, over a connection that ran `open_rows` (see `traits.history`)."""
         return history(connection, unit, names, spelt=spelt)
+
+    def traits_of(self, column: str, ids: Sequence[str], until: int) -> dict[str, dict[str, object]]:
+        """Traits of some ids of an identity column as they were at an instant (see `traits.latest`)."""
+        with attached(self.place) as connection:
+            return latest(connection, column, ids, until)
 
     def open_runs(self, needs: Needs, snapshot: int | None = None) -> LakeRuns | None:
         """The latest events, or those of a snapshot, as runs; None where these cannot tell all that is needed."""

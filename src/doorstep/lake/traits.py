@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 import duckdb
+import pyarrow as pa
 
 from doorstep.errors import SourceError, nearest
 from doorstep.lake import tables
@@ -66,6 +68,31 @@ def history(
         f" AND list_contains({quoting.texts(looked)}::VARCHAR[], name) QUALIFY NOT once OR"
         " row_number() OVER (PARTITION BY id, name ORDER BY time, received_at, seq) = 1) AS held)"
     )
+
+
+def latest(
+    connection: duckdb.DuckDBPyConnection, column: str, ids: Sequence[str], until: int
+) -> dict[str, dict[str, object]]:
+    """Id → its traits as they were at ``until`` (microseconds UTC), over an attached lake; ids without any are left
+    out, and every id where ``column`` is no identity column with traits.
+    """
+    if column not in HOLDERS or not ids:
+        return {}
+    connection.register("doorstep_asked", pa.table({"id": pa.array(ids, pa.string())}))
+    kind, holder = tables.IDENTITIES[column], HOLDERS[column]
+    found = connection.execute(
+        "SELECT id, name, value FROM (SELECT asked.id, t.* EXCLUDE (id) FROM doorstep_asked AS asked"
+        f" JOIN lake.ids AS known ON known.kind = {kind} AND known.id = asked.id"
+        f" JOIN lake.traits AS t ON t.holder = {holder} AND t.id = known.code WHERE t.time <= {until}"
+        " QUALIFY NOT t.once OR row_number() OVER"
+        " (PARTITION BY t.id, t.name ORDER BY t.time, t.received_at, t.seq) = 1)"
+        " WHERE value IS NOT NULL AND value <> 'null' QUALIFY row_number() OVER"
+        " (PARTITION BY id, name ORDER BY time DESC, received_at DESC, seq DESC) = 1"
+    ).fetchall()
+    told: dict[str, dict[str, object]] = {}
+    for one, name, value in found:
+        told.setdefault(one, {})[name] = json.loads(value)
+    return told
 
 
 def _spelt(holder: int) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from doorstep.errors import RegistryError, nearest
-from doorstep.ledger.records import Head, Line, Move, Standing, Stored, Transition
+from doorstep.ledger.records import Cycle, Head, Hook, Line, Move, Standing, Stored, Transition
 from doorstep.registry import (
     Database,
     JourneyAccountRow,
@@ -129,9 +129,10 @@ class Ledger:
         snapshot: int,
         move: int,
         at: int,
+        hooks: Sequence[Hook] = (),
     ) -> None:
-        """A sync as one transaction: standings that are otherwise now, lines of transitions, and how far it came.
-        RegistryError ``sync-overtaken`` when another one came first.
+        """A sync as one transaction: standings that are otherwise now, lines of transitions, how far it came, and what
+        ``hooks`` make of it. RegistryError ``sync-overtaken`` when another one came first.
         """
 
         def work(session: Session) -> None:
@@ -151,6 +152,8 @@ class Ledger:
                 "synced_at": at,
             }
             session.execute(update(JourneyRow).where(JourneyRow.name == head.name).values(reached))
+            for hook in hooks:
+                hook(session, lines, Cycle(head, head.cycle + 1, horizon, at))
 
         self.database.write(work)
 

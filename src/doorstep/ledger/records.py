@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from sqlalchemy.orm import Session
 
 from doorstep.definitions.journey import Journey
 from doorstep.ledger.footing import Footing
@@ -98,6 +100,22 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
+class Cycle:
+    """A cycle of a journey as it is written: which one, up to which horizon, when."""
+
+    head: Head
+    number: int
+    horizon: int
+    at: int
+
+
+Hook = Callable[[Session, Sequence[Mapping[str, Any]], Cycle], object]
+"""What is done in a cycle's transaction with the lines of transitions that it wrote; ``announce`` says which of them
+are news.
+"""
+
+
+@dataclass(frozen=True, slots=True)
 class Stored:
     """A transition as the ledger last told it."""
 
@@ -160,9 +178,11 @@ class Synced:
 __all__ = [
     "Cause",
     "Change",
+    "Cycle",
     "Further",
     "Head",
     "History",
+    "Hook",
     "Line",
     "Move",
     "Standing",

@@ -23,6 +23,7 @@ from doorstep.ledger.records import (
     Change,
     Head,
     History,
+    Hook,
     Standing,
     Stored,
     Synced,
@@ -48,10 +49,12 @@ def sync(
     names: Iterable[str] | None = None,
     wait: float = WAIT,
     progress: Progress | None = None,
+    hooks: Sequence[Hook] = (),
 ) -> tuple[Synced, ...]:
     """Brings active journeys (``names``: these alone) to ``at``, less each one's lag, and hands what is new on to the
-    lake's tables. Each journey is one transaction: killed anywhere and run again, it comes to the same. One that fails
-    is told with its ``failure`` and keeps the others from nothing. StoreError ``sync-busy``; RegistryError.
+    lake's tables. Each journey is one transaction, in which ``hooks`` have a part: killed anywhere and run again, it
+    comes to the same. One that fails is told with its ``failure`` and keeps the others from nothing. StoreError
+    ``sync-busy``; RegistryError.
     """
     with _alone(lake, wait):
         lake.settle(wait=wait)
@@ -59,7 +62,7 @@ def sync(
         found = []
         for head in heads:
             if head.state == "active":
-                found.append(_told(lake, ledger, head, at, progress))
+                found.append(_told(lake, ledger, head, at, progress, hooks))
         hand_on(lake, ledger)
         return tuple(found)
 
@@ -75,16 +78,17 @@ def take_effect(
     lag: int | None = None,
     announce_within: int | None = None,
     progress: Progress | None = None,
+    hooks: Sequence[Hook] = (),
 ) -> tuple[Synced, ...]:
     """Activates a version (default: the last one) and syncs. What an active journey's old version has to say up to
     ``at`` is written before, so that what the new one says otherwise is known to be its doing.
     """
     if any(one.name == name and one.state == "active" for one in ledger.heads()):
-        before = sync(lake, ledger, at, names=[name], progress=progress)
+        before = sync(lake, ledger, at, names=[name], progress=progress, hooks=hooks)
         if before[0].failure is not None:
             log.warning("the version before could not be synced once more: %s", before[0].failure)
     activate(ledger, name, by=by, at=at, version=version, lag=lag, announce_within=announce_within)
-    return sync(lake, ledger, at, names=[name], progress=progress)
+    return sync(lake, ledger, at, names=[name], progress=progress, hooks=hooks)
 
 
 @contextmanager
@@ -96,14 +100,16 @@ def _alone(lake: Lake, wait: float) -> Iterator[None]:
         yield
 
 
-def _told(lake: Lake, ledger: Ledger, head: Head, at: int, progress: Progress | None) -> Synced:
+def _told(lake: Lake, ledger: Ledger, head: Head, at: int, progress: Progress | None, hooks: Sequence[Hook]) -> Synced:
     try:
-        return _sync_one(lake, ledger, head, at, progress)
+        return _sync_one(lake, ledger, head, at, progress, hooks)
     except DoorstepError as error:
         return Synced(head.name, head.horizon, failure=f"{error.code}: {error.message}")
 
 
-def _sync_one(lake: Lake, ledger: Ledger, head: Head, at: int, progress: Progress | None) -> Synced:
+def _sync_one(
+    lake: Lake, ledger: Ledger, head: Head, at: int, progress: Progress | None, hooks: Sequence[Hook]
+) -> Synced:
     until = at - head.lag
     if head.horizon is not None and until < head.horizon:
         note = "the clock is behind the last sync: nothing was done. History is never shortened."
@@ -135,7 +141,9 @@ def _sync_one(lake: Lake, ledger: Ledger, head: Head, at: int, progress: Progres
     last_move = max((one.id for one in moves), default=0)
     mark = Mark(head.cycle + 1, until, snapshot, head.definition_hash, at)
     footing.write(lake.place, head.name, mark, found.footing)
-    ledger.write(head, change.standings, change.lines, horizon=until, snapshot=snapshot, move=last_move, at=at)
+    ledger.write(
+        head, change.standings, change.lines, horizon=until, snapshot=snapshot, move=last_move, at=at, hooks=hooks
+    )
     footing.forget(lake.place, head.name, mark.cycle)
     return Synced(
         head.name,

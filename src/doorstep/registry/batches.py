@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from doorstep.definitions.identity import definition_hash, text_hash
+from doorstep.definitions.kinds import definition_hash, text_hash
 from doorstep.errors import DefinitionError, DoorstepError, RegistryError
 from doorstep.registry.drafts import Draft, draft, files_in
 from doorstep.registry.records import Publication

@@ -9,29 +9,30 @@ from pathlib import Path
 
 from doorstep.definitions.funnel import Funnel
 from doorstep.definitions.journey import Journey
-from doorstep.definitions.reading import ENDINGS, load_any, load_any_text, text_of
+from doorstep.definitions.kinds import Definition, Kind, kind_of, load_definition, load_definition_text, name_of
+from doorstep.definitions.reading import ENDINGS, text_of
 from doorstep.errors import RegistryError
 from doorstep.journeys.examples import ExampleResult, run_examples
-from doorstep.registry.records import Form, Kind
+from doorstep.registry.records import Form
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A valid definition whose examples pass, and its text as it was written."""
 
-    definition: Funnel | Journey
+    definition: Definition
     text: str
     form: Form
 
     @property
     def kind(self) -> Kind:
         """What it defines."""
-        return "funnel" if isinstance(self.definition, Funnel) else "journey"
+        return kind_of(self.definition)
 
     @property
     def name(self) -> str:
         """What it is published as."""
-        return self.definition.funnel if isinstance(self.definition, Funnel) else self.definition.journey
+        return name_of(self.definition)
 
 
 def draft(source: Path | str | Mapping[str, object]) -> Draft:
@@ -40,17 +41,19 @@ def draft(source: Path | str | Mapping[str, object]) -> Draft:
     DefinitionError when it is no definition, RegistryError ``examples-failed`` when an example of its own fails.
     """
     if isinstance(source, Mapping):
-        found = load_any(source)
+        found = load_definition(source)
         named = {"funnel": found.funnel, **source} if isinstance(found, Funnel) else dict(source)
         return checked(Draft(found, json.dumps(named, indent=2, default=dict), "json"))
     path = Path(source)
     text = text_of(path)
     form: Form = "json" if path.suffix == ".json" else "yaml"
-    return checked(Draft(load_any_text(text, file=str(path), name=path.stem), text, form))
+    return checked(Draft(load_definition_text(text, file=str(path), name=path.stem), text, form))
 
 
 def checked(one: Draft) -> Draft:
     """The same draft, once its examples have passed."""
+    if not isinstance(one.definition, Funnel | Journey):
+        return one
     failed = [result for result in run_examples(one.definition) if not result.passed]
     if failed:
         raise RegistryError("examples-failed", " ".join(_sentences(one.name, failed)))

@@ -9,14 +9,12 @@ from typing import Any, Literal
 
 from doorstep.definitions.difference import Change
 from doorstep.definitions.funnel import Funnel
-from doorstep.definitions.identity import definition_hash, text_hash
 from doorstep.definitions.journey import Journey
-from doorstep.definitions.reading import load_any_text
+from doorstep.definitions.kinds import Definition, Kind, definition_hash, load_definition_text, text_hash
 from doorstep.definitions.yaml_writing import to_yaml
 from doorstep.errors import RegistryError
 
 Form = Literal["yaml", "json"]
-Kind = Literal["funnel", "journey"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +42,9 @@ class Version:
     def __str__(self) -> str:
         return f"{self.name}@{self.number}"
 
-    def definition(self) -> Funnel | Journey:
+    def definition(self) -> Definition:
         """The definition itself; RegistryError ``damaged-version`` when it is not what was published."""
-        found = load_any_text(self.text, file=f"{self}.{self.form}", name=self.name)
+        found = load_definition_text(self.text, file=f"{self}.{self.form}", name=self.name)
         if (definition_hash(found), text_hash(found)) != (self.hash, self.text_hash):
             message = f"{self} is not what was published: its text does not have the hash kept beside it."
             raise RegistryError("damaged-version", f"{message} Restore the database from a backup.")
@@ -57,16 +55,18 @@ class Version:
         found = self.definition()
         if isinstance(found, Funnel):
             return found
-        message = f"{self} is a journey, where a funnel is meant."
-        raise RegistryError("not-a-funnel", f"{message} `doorstep journey replay {self}` replays it.")
+        message = f"{self} is a {self.kind}, where a funnel is meant."
+        mend = f" `doorstep journey replay {self}` replays it." if self.kind == "journey" else ""
+        raise RegistryError("not-a-funnel", f"{message}{mend}")
 
     def journey(self) -> Journey:
         """As `definition`; RegistryError ``not-a-journey`` for a funnel."""
         found = self.definition()
         if isinstance(found, Journey):
             return found
-        message = f"{self} is a funnel, where a journey is meant."
-        raise RegistryError("not-a-journey", f"{message} `doorstep run {self}` counts it.")
+        message = f"{self} is a {self.kind}, where a journey is meant."
+        mend = f" `doorstep run {self}` counts it." if self.kind == "funnel" else ""
+        raise RegistryError("not-a-journey", f"{message}{mend}")
 
     def yaml(self) -> str:
         """What was published, as YAML: to the letter, unless it was JSON; then under its name too."""

@@ -9,7 +9,8 @@ from typing import Final
 
 from doorstep.definitions.funnel import Funnel
 from doorstep.definitions.journey import Journey
-from doorstep.definitions.reading import ENDINGS, load, load_any, load_journey
+from doorstep.definitions.kinds import Definition, load_definition
+from doorstep.definitions.reading import ENDINGS, load, load_journey
 from doorstep.errors import RegistryError
 from doorstep.registry.records import Version
 from doorstep.registry.registry import Clock, open_registry
@@ -51,10 +52,10 @@ def journey(named: Path | str, place: Path | str, clock: Clock, *, bare: bool = 
     return load_journey(named) if found is None else found.journey()
 
 
-def any_definition(named: Path | str, place: Path | str, clock: Clock, *, bare: bool = False) -> Funnel | Journey:
+def any_definition(named: Path | str, place: Path | str, clock: Clock, *, bare: bool = False) -> Definition:
     """As `definition`, whatever is defined."""
     found = _version(named, place, clock, bare)
-    return load_any(named) if found is None else found.definition()
+    return load_definition(named) if found is None else found.definition()
 
 
 def _version(named: Path | str, place: Path | str, clock: Clock, bare: bool) -> Version | None:

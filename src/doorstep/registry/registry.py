@@ -11,8 +11,7 @@ from typing import Self
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from doorstep.definitions.differences import difference
-from doorstep.definitions.identity import canonical, definition_hash, text_hash
+from doorstep.definitions.kinds import KINDS, canonical, definition_hash, difference, text_hash
 from doorstep.errors import RegistryError, nearest
 from doorstep.registry.database import Database, open_database
 from doorstep.registry.drafts import Draft, checked, draft
@@ -66,7 +65,7 @@ class Registry:
         """Publishes a file, a mapping or a draft as its name's next version; nothing when it is the latest already.
 
         DefinitionError when it is no definition. RegistryError: ``examples-failed``, ``frozen``,
-        ``other-kind`` when the name is that of a journey and this is a funnel, or the other way round.
+        ``other-kind`` when the name is that of another kind of definition.
         """
         return self._publish(source if isinstance(source, Draft) else draft(source), by, message, None)
 
@@ -231,7 +230,7 @@ def _version(row: VersionRow) -> Version:
     return Version(
         name=row.name,
         number=row.number,
-        kind="journey" if row.kind == "journey" else "funnel",
+        kind=KINDS[row.kind],
         hash=row.definition_hash,
         text_hash=row.text_hash,
         semantics=row.semantics,

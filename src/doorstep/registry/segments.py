@@ -13,7 +13,7 @@ from doorstep.errors import RegistryError, nearest
 from doorstep.registry.database import Database
 from doorstep.registry.records import SavedSegment
 from doorstep.registry.spoken import kept
-from doorstep.registry.tables import SegmentRow, SegmentUnitRow
+from doorstep.registry.tables import SegmentRow, SegmentUnitRow, VersionRow
 
 AT_A_TIME: Final = 10_000
 """Units that are written and read together."""
@@ -41,12 +41,13 @@ class SavedSegments:
     ) -> SavedSegment:
         """Keeps a list of units as the name's next version. ``units`` gives them some at a time, from the start each
         time it is called (a unit that comes again counts once); ``unit`` says what they are, ``chosen`` how they were
-        chosen: bounds, step, outcome. RegistryError ``bad-segment-name``.
+        chosen: bounds, step, outcome. RegistryError ``bad-segment-name``, ``name-taken``.
         """
         by, now = kept(by, "Who saves the segment"), self._clock()
         _refuse_bad(name)
 
         def work(session: Session) -> SavedSegment:
+            _refuse_taken(session, name)
             last = session.scalar(select(func.max(SegmentRow.number)).where(SegmentRow.name == name)) or 0
             row = SegmentRow(
                 name=name,
@@ -130,6 +131,12 @@ def _refuse_bad(name: str) -> None:
             "bad-segment-name",
             f"{name[:120]!r} cannot be a segment's name. Use up to 100 letters, digits, -, _ and dots.",
         )
+
+
+def _refuse_taken(session: Session, name: str) -> None:
+    if session.scalar(select(VersionRow.number).where(VersionRow.name == name, VersionRow.kind == "segment").limit(1)):
+        message = f"A segment with criteria is published as {name}, and a segment is one or the other."
+        raise RegistryError("name-taken", f"{message} Give the list another name.")
 
 
 def _row(session: Session, name: str, number: int | None) -> SegmentRow:

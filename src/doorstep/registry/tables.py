@@ -45,7 +45,7 @@ class VersionRow(Tables):
 
     name: Mapped[Slug] = mapped_column(ForeignKey("definitions.name"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    kind: Mapped[str] = mapped_column(String(7), server_default="funnel")
+    kind: Mapped[str] = mapped_column(String(8), server_default="funnel")
     definition_hash: Mapped[Digest] = mapped_column(index=True)
     text_hash: Mapped[Digest]
     semantics: Mapped[int]

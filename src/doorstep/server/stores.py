@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from doorstep.automations.cycle import anything_at_work, go_round
 from doorstep.automations.delivery import Delivery
 from doorstep.lake import Lake, open_lake
-from doorstep.ledger import Ledger, sync
 from doorstep.registry import Database, Registry, WriteKeys
 
 log: Final = logging.getLogger("doorstep.server")
@@ -63,14 +63,18 @@ def delivering(delivery: Delivery, stop: Callable[[], bool]) -> Callable[[], Non
 
 
 def syncing(lake: Lake, database: Database, clock: Callable[[], int]) -> Callable[[], None]:
-    """Work to be done again and again: active journeys are brought up to ``clock`` (microseconds UTC)."""
-    ledger = Ledger(database)
+    """Work to be done again and again: active journeys, and all that is noticed of them, are brought up to ``clock``
+    (microseconds UTC).
+    """
 
     def work() -> None:
-        if not any(head.state == "active" for head in ledger.heads()):
+        if not anything_at_work(database):
             return
-        for one in sync(lake, ledger, clock()):
+        found = go_round(lake, database, clock())
+        for one in found.synced:
             if one.failure is not None:
                 log.error("the journey %s was not synced: %s", one.journey, one.failure)
+        for failure in found.failures:
+            log.error("something could not be looked at: %s", failure)
 
     return work
