@@ -27,15 +27,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 import doorstep
-from doorstep.automations.addresses import Guard
-from doorstep.automations.delivery import OF_ONE, Delivery
-from doorstep.automations.destinations import Destinations
-from doorstep.automations.outbox import Message, put
-from doorstep.automations.sealing import Seal
-from doorstep.automations.sending import Sending
-from doorstep.automations.signing import new_secret
-from doorstep.automations.targets import Webhook
-from doorstep.ledger import Ledger, activate, document_of, draft, sync
+from doorstep.delivery.addresses import Guard
+from doorstep.delivery.delivery import OF_ONE, Delivery
+from doorstep.delivery.destinations import Destinations
+from doorstep.delivery.outbox import Message, put
+from doorstep.delivery.sealing import Seal
+from doorstep.delivery.sending import Sending
+from doorstep.delivery.signing import new_secret
+from doorstep.delivery.targets import Webhook
+from doorstep.ledger import Ledger, activate, draft, sync
 from doorstep.registry import Database, JourneyTransitionRow, open_database
 
 HOUR = 3_600_000_000
@@ -137,7 +137,7 @@ def _writing(directory: Path, database: Database, accounts: int, repeats: int) -
     with doorstep.open_lake(directory / "d") as lake:
         ledger = Ledger(announcing)  # type: ignore[arg-type]
         lake.add(_rows(directory, accounts, "signup", START - HOUR), received_at=START)
-        draft(ledger, document_of(_journey(2 * repeats)), by="bench", at=START)
+        draft(ledger, _journey(2 * repeats), by="bench", at=START)
         activate(ledger, "bench", by="bench", at=START)
         sync(lake, ledger, START)
         for turn in range(2 * repeats):

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from doorstep.automations.addresses import Guard
-from doorstep.automations.delivery import Delivery
-from doorstep.automations.destinations import Destinations
-from doorstep.automations.lines import LEASE, Recorded
-from doorstep.automations.outbox import Message, put
-from doorstep.automations.sealing import Seal
-from doorstep.automations.sending import Sending
-from doorstep.automations.signing import new_secret
-from doorstep.automations.targets import Slack, Webhook
+from doorstep.delivery.addresses import Guard
+from doorstep.delivery.delivery import Delivery
+from doorstep.delivery.destinations import Destinations
+from doorstep.delivery.lines import LEASE, Recorded
+from doorstep.delivery.outbox import Message, put
+from doorstep.delivery.sealing import Seal
+from doorstep.delivery.sending import Sending
+from doorstep.delivery.signing import new_secret
+from doorstep.delivery.targets import Slack, Webhook
 from doorstep.registry import Database, open_database
 
 START = 1_770_000_000_000_000

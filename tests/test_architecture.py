@@ -28,17 +28,30 @@ MAY_IMPORT = {
     "ingest": {"errors", "rows"},
     "lake": {"errors", "rows", "ingest"},
     "ledger": {"errors", "definitions", "rows", "stitching", "engines", "journeys", "lake", "registry"},
+    "delivery": {"errors", "registry"},
     "automations": {
-        *("errors", "definitions", "rows", "engines", "funnels", "journeys", "drift", "ingest", "lake", "registry"),
+        *(
+            "delivery",
+            "errors",
+            "definitions",
+            "rows",
+            "engines",
+            "funnels",
+            "journeys",
+            "drift",
+            "ingest",
+            "lake",
+            "registry",
+        ),
         "ledger",
     },
-    "server": {"errors", "ingest", "lake", "registry", "ledger", "automations"},
+    "server": {"errors", "ingest", "lake", "registry", "ledger", "delivery", "automations"},
     "frozen": {"errors", "funnels", "lake", "registry"},
     "identities": {"errors", "definitions", "rows", "stitching", "engines", "funnels", "lake"},
     "cli": {
         *("errors", "definitions", "matching", "rows", "engines", "funnels", "journeys", "drift", "registry"),
         *("demo", "lifecycles", "ingest", "lake", "ledger", "server", "frozen", "identities", "statistics", "pages"),
-        "automations",
+        *("delivery", "automations"),
     },
 }
 

@@ -15,8 +15,8 @@ import typer
 import doorstep
 from cli.test_cli import FUNNEL
 from commands import typed
-from doorstep.automations.outbox import put
 from doorstep.cli.whole import app
+from doorstep.delivery.outbox import put
 from doorstep.ingest.records import Rejected
 from doorstep.registry import open_database
 from lakes import START

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from doorstep.registry import Registry, open_registry
-from postgres import Server, serving
+from postgres import Server
 
 
 class Ticking:
@@ -20,13 +20,6 @@ class Ticking:
     def __call__(self) -> int:
         self.now += 1
         return self.now
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
-    """One PostgreSQL server for all tests."""
-    with serving() as found:
-        yield found
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -1,1 +1,1 @@
-"""What is noticed when an account moves, and what goes out about it, safely and once."""
+"""What is noticed when an account moves, and what is done about it."""

@@ -14,11 +14,11 @@ from sqlalchemy.orm import Session
 
 from doorstep.automations.active import version_of
 from doorstep.automations.firing import named
-from doorstep.automations.outbox import Message, put
 from doorstep.automations.telling import account_values, kinds_of, shown, traits_of
 from doorstep.definitions.kinds import ground_of
 from doorstep.definitions.signal import Announce, QuietHours, Signal
 from doorstep.definitions.templates import rendered
+from doorstep.delivery.outbox import Message, put
 from doorstep.errors import RunError
 from doorstep.funnels.result import instant
 from doorstep.lake import Lake

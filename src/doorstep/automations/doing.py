@@ -11,9 +11,9 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from doorstep.automations.firing import named
-from doorstep.automations.outbox import Message
 from doorstep.automations.telling import filled
 from doorstep.definitions.workflow import Action, Workflow
+from doorstep.delivery.outbox import Message
 from doorstep.errors import RunError
 from doorstep.registry import TagRow, TaskRow
 

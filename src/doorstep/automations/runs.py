@@ -16,13 +16,13 @@ from doorstep.automations.belongings import Belongings
 from doorstep.automations.claims import refresh
 from doorstep.automations.doing import Effect, apply, effect
 from doorstep.automations.firing import named
-from doorstep.automations.outbox import Message, put
 from doorstep.automations.telling import Traits, account_values, shown, traits_of
 from doorstep.automations.wanted import claims_of
 from doorstep.definitions.automation_rules import texts
 from doorstep.definitions.belonging import belonging_of
 from doorstep.definitions.kinds import ground_of
 from doorstep.definitions.workflow import Action, Workflow
+from doorstep.delivery.outbox import Message, put
 from doorstep.funnels.result import instant
 from doorstep.ingest.records import Arrival
 from doorstep.ingest.records import Traits as TraitsSet

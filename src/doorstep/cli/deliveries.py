@@ -17,8 +17,8 @@ from doorstep.cli.published import DATA, By, Data, clock, databased, who
 from doorstep.errors import RunError
 
 if TYPE_CHECKING:
-    from doorstep.automations.deliveries import Sent, Tried
-    from doorstep.automations.lines import Recorded
+    from doorstep.delivery.deliveries import Sent, Tried
+    from doorstep.delivery.lines import Recorded
 
 app: Final = typer.Typer(help="Messages: what went out, what waits, what was given up.", no_args_is_help=True)
 
@@ -52,7 +52,7 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List messages, latest first."""
-    from doorstep.automations.deliveries import deliveries
+    from doorstep.delivery.deliveries import deliveries
 
     chosen: Any = state
     with databased(data, create=False) as database:
@@ -74,7 +74,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """One message: what is in it, and what came of each attempt."""
-    from doorstep.automations.deliveries import delivery
+    from doorstep.delivery.deliveries import delivery
 
     with databased(data, create=False) as database:
         found, tried = delivery(database, id)
@@ -101,8 +101,8 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Let parked messages wait again, for three more days; the next delivery takes them."""
-    from doorstep.automations.deliveries import replay as replay_some
-    from doorstep.automations.deliveries import replay_all
+    from doorstep.delivery.deliveries import replay as replay_some
+    from doorstep.delivery.deliveries import replay_all
 
     if bool(ids) == (destination is not None):
         raise RunError("what-to-replay", "Say the ids of messages, or --destination for all that is parked of one.")

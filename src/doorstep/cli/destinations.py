@@ -18,8 +18,8 @@ from doorstep.cli.published import DATA, By, Data, clock, who
 from doorstep.errors import RunError
 
 if TYPE_CHECKING:
-    from doorstep.automations.destinations import Destination
-    from doorstep.automations.targets import Email, Target
+    from doorstep.delivery.destinations import Destination
+    from doorstep.delivery.targets import Email, Target
 
 app: Final = typer.Typer(help="Where messages go: webhooks, Slack, mail.", no_args_is_help=True)
 add: Final = typer.Typer(help="Keep a destination.", no_args_is_help=True)
@@ -42,8 +42,8 @@ def add_webhook(
     as_json: AsJson = False,
 ) -> None:
     """A URL that takes JSON, signed as Standard Webhooks say. A new secret is printed this once."""
-    from doorstep.automations.signing import new_secret
-    from doorstep.automations.targets import Webhook
+    from doorstep.delivery.signing import new_secret
+    from doorstep.delivery.targets import Webhook
 
     secret = new_secret() if secret_file is None else _text(secret_file)
     target = Webhook(_url(url, url_file), secret)
@@ -60,7 +60,7 @@ def add_slack(
     as_json: AsJson = False,
 ) -> None:
     """An incoming webhook of Slack."""
-    from doorstep.automations.targets import Slack
+    from doorstep.delivery.targets import Slack
 
     _add(name, Slack(_url(url, url_file)), data, by, as_json)
 
@@ -87,7 +87,7 @@ def add_email(
 def _email(
     host: str, port: int, security: str, sender: str, to: list[str], username: str | None, password: str | None
 ) -> Email:
-    from doorstep.automations.targets import Email
+    from doorstep.delivery.targets import Email
 
     return Email(host, port, security, sender, tuple(to), username, password)  # type: ignore[arg-type]
 
@@ -152,7 +152,7 @@ def test_(
     as_json: AsJson = False,
 ) -> None:
     """Send a test message now, and show the answer; exit code 1 where it is not taken."""
-    from doorstep.automations.trying import try_out
+    from doorstep.delivery.trying import try_out
 
     with opened_destinations(data) as destinations:
         came = try_out(destinations, name, by=who(by), at=clock(), to=to)

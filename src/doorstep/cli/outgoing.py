@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 from doorstep.cli.published import clock, databased
 
 if TYPE_CHECKING:
-    from doorstep.automations.delivery import Delivery
-    from doorstep.automations.destinations import Destinations
+    from doorstep.delivery.delivery import Delivery
+    from doorstep.delivery.destinations import Destinations
     from doorstep.registry import Database
 
 
 def destinations_of(data: Path, database: Database) -> Destinations:
     """The destinations of a database whose secrets are sealed with the key of ``data``, or of the environment."""
-    from doorstep.automations.destinations import Destinations
-    from doorstep.automations.sealing import VARIABLE, seal_of
+    from doorstep.delivery.destinations import Destinations
+    from doorstep.delivery.sealing import VARIABLE, seal_of
 
     return Destinations(database, lambda: seal_of(data, os.environ.get(VARIABLE)))
 
@@ -35,9 +35,9 @@ def opened_destinations(data: Path, *, create: bool = False) -> Iterator[Destina
 @contextmanager
 def delivery(data: Path, database: Database) -> Iterator[Delivery]:
     """What brings out the outbox of a database."""
-    from doorstep.automations.addresses import Guard
-    from doorstep.automations.delivery import Delivery
-    from doorstep.automations.sending import Sending
+    from doorstep.delivery.addresses import Guard
+    from doorstep.delivery.delivery import Delivery
+    from doorstep.delivery.sending import Sending
 
     found = Delivery(
         database,

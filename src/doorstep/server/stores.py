@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from doorstep.automations.cycle import anything_at_work, go_round
-from doorstep.automations.delivery import Delivery
+from doorstep.delivery.delivery import Delivery
 from doorstep.lake import Lake, open_lake
 from doorstep.registry import Database, Registry, WriteKeys
 

@@ -22,11 +22,11 @@ from cryptography.x509.oid import NameOID
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from doorstep.automations.addresses import Guard
-from doorstep.automations.attempts import EXCERPT
-from doorstep.automations.sending import Sending
-from doorstep.automations.signing import header_id, key_of, new_secret
-from doorstep.automations.targets import Slack, Webhook
+from doorstep.delivery.addresses import Guard
+from doorstep.delivery.attempts import EXCERPT
+from doorstep.delivery.sending import Sending
+from doorstep.delivery.signing import header_id, key_of, new_secret
+from doorstep.delivery.targets import Slack, Webhook
 from doorstep.errors import RegistryError
 from receivers import Came, Says, receiving
 

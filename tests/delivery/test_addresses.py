@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorstep.automations.addresses import Guard, is_public, plain_host
+from doorstep.delivery.addresses import Guard, is_public, plain_host
 from doorstep.errors import SendingError
 
 PUBLIC = ["1.1.1.1", "93.184.216.34", "8.8.8.8", "2606:4700::1111", "2001:4860:4860::8888", "::ffff:8.8.8.8"]

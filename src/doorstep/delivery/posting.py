@@ -9,9 +9,9 @@ from typing import Final
 
 import httpcore
 
-from doorstep.automations.addresses import Guard
-from doorstep.automations.attempts import readable
-from doorstep.automations.connecting import CONNECT, WHOLE, Deadlines, Pinned
+from doorstep.delivery.addresses import Guard
+from doorstep.delivery.attempts import readable
+from doorstep.delivery.connecting import CONNECT, WHOLE, Deadlines, Pinned
 from doorstep.errors import SendingError
 
 READ: Final = 15.0

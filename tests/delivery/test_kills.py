@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from doorstep.automations.deliveries import deliveries
+from doorstep.delivery.deliveries import deliveries
 from doorstep.registry import acts
 from outboxes import Outbox
 from receivers import Came, Says, receiving
@@ -24,7 +24,7 @@ ACCOUNTS = 7
 LIVES = """
 import itertools, os, signal, sys, time
 from pathlib import Path
-from doorstep.automations.outbox import put
+from doorstep.delivery.outbox import put
 from doorstep.registry import note
 from outboxes import Outbox, message
 SPEED, BEGAN = 200, int(sys.argv[2])

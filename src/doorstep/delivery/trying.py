@@ -6,10 +6,10 @@ import json
 import secrets
 from typing import Any
 
-from doorstep.automations.attempts import Attempt
-from doorstep.automations.destinations import Destinations
-from doorstep.automations.sending import Sending
-from doorstep.automations.targets import Email, Slack, Target, Webhook
+from doorstep.delivery.attempts import Attempt
+from doorstep.delivery.destinations import Destinations
+from doorstep.delivery.sending import Sending
+from doorstep.delivery.targets import Email, Slack, Target, Webhook
 
 WORDS = "This is a test message of Doorstep."
 

@@ -10,8 +10,8 @@ from email.utils import getaddresses
 from typing import Any, Final, Literal
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from doorstep.automations.addresses import Guard, plain_host
-from doorstep.automations.signing import key_of
+from doorstep.delivery.addresses import Guard, plain_host
+from doorstep.delivery.signing import key_of
 from doorstep.errors import RegistryError, SendingError
 
 Kind = Literal["webhook", "slack", "email"]

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from doorstep.automations.outbox import put
+from doorstep.delivery.outbox import put
 from doorstep.registry import Database, DeliveryRow
 from outboxes import Outbox, message
 

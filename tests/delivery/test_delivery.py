@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from standardwebhooks import Webhook as Verifier
 
-from doorstep.automations.attempts import BROKEN, FIRST, GIVE_UP, LONGEST_REST
-from doorstep.automations.deliveries import deliveries, delivery, replay, replay_all
-from doorstep.automations.lines import LEASE, Recorded, claim
+from doorstep.delivery.attempts import BROKEN, FIRST, GIVE_UP, LONGEST_REST
+from doorstep.delivery.deliveries import deliveries, delivery, replay, replay_all
+from doorstep.delivery.lines import LEASE, Recorded, claim
 from doorstep.errors import RegistryError
 from doorstep.registry import database as registry_database
 from doorstep.registry.database import FILE

@@ -15,12 +15,12 @@ from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
 from typing import Any
 
-from doorstep.automations.addresses import Guard
-from doorstep.automations.attempts import readable
-from doorstep.automations.connecting import CONNECT, WHOLE, connect
-from doorstep.automations.posting import Answer
-from doorstep.automations.signing import header_id
-from doorstep.automations.targets import Email, is_mail_address
+from doorstep.delivery.addresses import Guard
+from doorstep.delivery.attempts import readable
+from doorstep.delivery.connecting import CONNECT, WHOLE, connect
+from doorstep.delivery.posting import Answer
+from doorstep.delivery.signing import header_id
+from doorstep.delivery.targets import Email, is_mail_address
 from doorstep.errors import SendingError
 
 

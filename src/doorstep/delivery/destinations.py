@@ -11,10 +11,10 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, func, literal_column, select, update
 from sqlalchemy.orm import Session
 
-from doorstep.automations.addresses import Guard, Resolve, plain_host, resolved
-from doorstep.automations.lines import WAITING
-from doorstep.automations.sealing import Seal
-from doorstep.automations.targets import Target, checked, target_of, text_of
+from doorstep.delivery.addresses import Guard, Resolve, plain_host, resolved
+from doorstep.delivery.lines import WAITING
+from doorstep.delivery.sealing import Seal
+from doorstep.delivery.targets import Target, checked, target_of, text_of
 from doorstep.errors import RegistryError, nearest
 from doorstep.registry import AllowedHostRow, Database, DeliveryRow, DestinationRow, kept, note
 

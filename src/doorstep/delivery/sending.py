@@ -9,16 +9,16 @@ import time
 import traceback
 from typing import Final
 
-from doorstep.automations.addresses import Guard
-from doorstep.automations.attempts import Attempt, excerpt, judged, judged_mail
-from doorstep.automations.connecting import WHOLE, trusted
-from doorstep.automations.mailing import Mailer
-from doorstep.automations.posting import Answer, Poster
-from doorstep.automations.signing import signed
-from doorstep.automations.targets import Email, Slack, Target, Webhook, without_secrets
+from doorstep.delivery.addresses import Guard
+from doorstep.delivery.attempts import Attempt, excerpt, judged, judged_mail
+from doorstep.delivery.connecting import WHOLE, trusted
+from doorstep.delivery.mailing import Mailer
+from doorstep.delivery.posting import Answer, Poster
+from doorstep.delivery.signing import signed
+from doorstep.delivery.targets import Email, Slack, Target, Webhook, without_secrets
 from doorstep.errors import SendingError
 
-log: Final = logging.getLogger("doorstep.automations")
+log: Final = logging.getLogger("doorstep.delivery")
 
 AGENT: Final = {"User-Agent": "Doorstep", "Content-Type": "application/json"}
 _OF_MESSAGE: Final = frozenset({"nobody-to-mail"})

@@ -11,11 +11,11 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import text
 
-from doorstep.automations.destinations import Destinations
-from doorstep.automations.sealing import Seal, seal_of
-from doorstep.automations.signing import new_secret
-from doorstep.automations.targets import Email, Slack, Target, Webhook
-from doorstep.automations.trying import try_out
+from doorstep.delivery.destinations import Destinations
+from doorstep.delivery.sealing import Seal, seal_of
+from doorstep.delivery.signing import new_secret
+from doorstep.delivery.targets import Email, Slack, Target, Webhook
+from doorstep.delivery.trying import try_out
 from doorstep.errors import DoorstepError, RegistryError
 from doorstep.registry import acts, open_database
 from outboxes import START, Outbox

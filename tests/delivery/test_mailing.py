@@ -18,10 +18,10 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword
 
-from automations.test_sending import certificate
-from doorstep.automations.addresses import Guard
-from doorstep.automations.sending import Sending
-from doorstep.automations.targets import Email
+from delivery.test_sending import certificate
+from doorstep.delivery.addresses import Guard
+from doorstep.delivery.sending import Sending
+from doorstep.delivery.targets import Email
 
 AT = 1_770_000_000_000_000
 LOCAL = Guard(frozenset({"127.0.0.1", "mail.test"}), lambda _host, _port: ["127.0.0.1"])

@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, and_, func, insert, literal_column, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
-from doorstep.automations.attempts import BROKEN, GIVE_UP, LONGEST_REST, Attempt, Chance, delay
+from doorstep.delivery.attempts import BROKEN, GIVE_UP, LONGEST_REST, Attempt, Chance, delay
 from doorstep.registry import DeliveryAttemptRow, DeliveryRow, DestinationRow
 
 LEASE: Final = 120_000_000

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorstep.automations.attempts import DAY, EXCERPT, FIRST, LONGEST, SECOND, asked, delay, excerpt, judged, readable
+from doorstep.delivery.attempts import DAY, EXCERPT, FIRST, LONGEST, SECOND, asked, delay, excerpt, judged, readable
 
 NOW = 1_770_000_000 * SECOND
 

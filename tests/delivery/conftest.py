@@ -8,14 +8,6 @@ from pathlib import Path
 import pytest
 
 from outboxes import Outbox
-from postgres import Server, serving
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
-    """One PostgreSQL server for all tests."""
-    with serving() as found:
-        yield found
 
 
 @pytest.fixture

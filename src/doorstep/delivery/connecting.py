@@ -14,7 +14,7 @@ from typing import Any, Final
 import certifi
 import httpcore
 
-from doorstep.automations.addresses import Guard
+from doorstep.delivery.addresses import Guard
 from doorstep.errors import SendingError
 
 CONNECT: Final = 5.0

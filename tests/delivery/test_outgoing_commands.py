@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook as Verifier
 
-from doorstep.automations.deliveries import delivery
-from doorstep.automations.outbox import put
-from doorstep.automations.sealing import VARIABLE
 from doorstep.cli.whole import main
+from doorstep.delivery.deliveries import delivery
+from doorstep.delivery.outbox import put
+from doorstep.delivery.sealing import VARIABLE
 from doorstep.registry import open_database
 from outboxes import message
 from receivers import Says, receiving

@@ -17,15 +17,15 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
-from doorstep.automations.attempts import Attempt, Chance
-from doorstep.automations.destinations import Destinations
-from doorstep.automations.lines import LEASE, Recorded, Run, Told, claim, hopeless, park_hopeless, ready, record
-from doorstep.automations.sending import Sending
-from doorstep.automations.targets import Target
+from doorstep.delivery.attempts import Attempt, Chance
+from doorstep.delivery.destinations import Destinations
+from doorstep.delivery.lines import LEASE, Recorded, Run, Told, claim, hopeless, park_hopeless, ready, record
+from doorstep.delivery.sending import Sending
+from doorstep.delivery.targets import Target
 from doorstep.errors import DoorstepError, RegistryError
 from doorstep.registry import Database
 
-log: Final = logging.getLogger("doorstep.automations")
+log: Final = logging.getLogger("doorstep.delivery")
 
 WORKERS: Final = 24
 OF_ONE: Final = 8

@@ -1,0 +1,1 @@
+"""What goes out to others: safely, in order, at least once."""
