@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from doorstep.cli import main
+from commands import typed
 from ledgers import event
 from worlds import HOUR, World
 
@@ -27,19 +26,14 @@ actions:
 
 
 @pytest.fixture
-def doorstep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Doorstep:
+def doorstep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Doorstep:
     """The command line, in this process and in a directory of its own."""
     for name in ("DOORSTEP_DATA", "DOORSTEP_DATABASE"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.chdir(tmp_path)
 
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["doorstep", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        told = capsys.readouterr()
-        assert "Traceback" not in told.err
-        return int(ended.value.code or 0), told.out, told.err
+    def run(*words: str) -> tuple[int, str, str]:
+        ran = typed(tmp_path, *words)
+        return ran.returncode, ran.stdout, ran.stderr
 
     return run
 
@@ -90,6 +84,8 @@ def test_what_was_noticed_is_told_and_worked_through_as_json(doorstep: Doorstep,
     assert asked("tasks", "list")["tasks"] == []
     asked("workflow", "resume", "tell")
     asked("sync", "--at", "2026-01-11T04:00")
+    assert asked("signals", "pause", "back")["paused"] is True
+    assert asked("signals", "resume", "back")["paused"] is False
     (task,) = asked("tasks", "list")["tasks"]
     assert asked("tasks", "done", task["id"])["state"] == "done"
     assert [one["account"] for one in asked("segments", "members", "low")["list"]] == ["acme"]

@@ -67,6 +67,10 @@ destinations remove crm --data kept --by ann | audit --data kept
 keys create --name shop --data kept | keys list --data kept | keys revoke shop --data kept
 """
 
+NOTICED = frozenset({"signals", "tasks", "workflow"})
+OF_SEGMENTS = frozenset({("segments", "publish"), ("segments", "members"), ("segments", "history")})
+"""What needs accounts that move has a story of its own, in tests/automations/test_commands.py."""
+
 
 def _commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """The names of every command that takes `--json`."""
@@ -133,4 +137,4 @@ def test_every_command_says_its_answer_as_one_document(place: Path, receiver: st
         if words[0] == "freeze-run":
             frozen = found["id"]
         told.add(next(one for one in reversed(COMMANDS) if tuple(words[: len(one)]) == one))
-    assert told == set(COMMANDS)
+    assert told == {one for one in COMMANDS if one[0] not in NOTICED and one not in OF_SEGMENTS}

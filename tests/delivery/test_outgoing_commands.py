@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook as Verifier
 
-from doorstep.cli.whole import main
+from commands import typed
 from doorstep.delivery.deliveries import delivery
 from doorstep.delivery.outbox import put
 from doorstep.delivery.sealing import VARIABLE
@@ -26,19 +26,13 @@ from receivers import Says, receiving
 class Terminal:
     """Runs commands in this process, over one data directory."""
 
-    def __init__(self, directory: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, directory: Path) -> None:
         self.data = directory / "data"
-        self._capsys = capsys
-        self._monkeypatch = monkeypatch
 
     def __call__(self, *words: str, exits: int = 0) -> str:
-        self._monkeypatch.setattr(sys, "argv", ["doorstep", *words, "--data", str(self.data)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        told = self._capsys.readouterr()
-        assert ended.value.code == exits, told
-        assert "Traceback" not in told.err
-        return told.out or told.err
+        ran = typed(self.data.parent, *words, "--data", str(self.data))
+        assert ran.returncode == exits, ran
+        return ran.stdout or ran.stderr
 
     def json(self, *words: str, exits: int = 0) -> Any:
         return json.loads(self(*words, "--json", exits=exits))
@@ -51,11 +45,11 @@ class Terminal:
 
 
 @pytest.fixture
-def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Terminal:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Terminal:
     """A command line with an empty data directory."""
     monkeypatch.delenv("DOORSTEP_DATABASE", raising=False)
     monkeypatch.delenv(VARIABLE, raising=False)
-    return Terminal(tmp_path, capsys, monkeypatch)
+    return Terminal(tmp_path)
 
 
 def test_a_webhook_is_added_tested_sent_to_and_removed(run: Terminal, tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def activate(
     from doorstep.registry import draft as drafted
 
     moment, person = instant_of(at), who(by)
-    is_file = Path(named).exists() or Path(named).suffix in {".yaml", ".yml", ".json"}
+    is_file = Path(named).is_file() or Path(named).suffix in {".yaml", ".yml", ".json"}
     document = drafted(Path(named)) if is_file else None
     with opened(data, create=True) as (lake, ledger), terminal.progress() as told:
         if document is None:
