@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from doorstep.definitions.funnel import Funnel, branch_label
-from doorstep.matching.attempts import NEVER_REACHED, STATUSES, Attempts, Flags
+from doorstep.matching.attempts import NEVER_REACHED, STATUSES, Attempts, Flags, side_by_side
 
 SECOND = 1_000_000
 
@@ -92,7 +93,7 @@ def figures_of(funnel: Funnel, counted: Attempts) -> Figures:
         mature_completed=int((last & mature).sum()),
         mature_conversion=ratio(int((last & mature).sum()), int(mature.sum())),
         statuses={name: int((counted.status == number).sum()) for number, name in enumerate(STATUSES)},
-        steps=tuple(_steps(funnel, counted, reached, clocks)),
+        steps=tuple(side_by_side(partial(_step, funnel, counted, reached, clocks), range(len(funnel.steps)), entered)),
     )
 
 
@@ -119,32 +120,30 @@ def clocks_of(funnel: Funnel, counted: Attempts) -> NDArray[np.int64]:
     return clocks.T
 
 
-def _steps(funnel: Funnel, counted: Attempts, reached: Flags, clocks: NDArray[np.int64]) -> Iterator[StepFigures]:
-    rank_of = {position: rank for rank, position in enumerate(funnel.required)}
-    for position, step in enumerate(funnel.steps):
-        here = reached[:, position]
-        rank = rank_of.get(position)
-        before = sum(1 for required in funnel.required if required < position) - 1
-        came = reached[:, funnel.required[before]] if before >= 0 else np.zeros(len(counted), bool)
-        both = here & came
-        times = clocks[:, rank] if rank is not None else counted.at[:, position]
-        since_previous = times_of(times[both] - clocks[both, before]) if before >= 0 else times_of(times[:0])
-        count = int(here.sum())
-        yield StepFigures(
-            id=step.id,
-            name=step.label,
-            count=count,
-            from_start=ratio(count, len(counted)),
-            from_previous=ratio(int(both.sum()), int(came.sum())) if before >= 0 else None,
-            dropped=None if rank is None else int((came & ~here).sum()),
-            optional=step.optional,
-            entered_here=0 if rank is None else int((counted.entry_rank == rank).sum()),
-            median_seconds=since_previous.median,
-            p90_seconds=since_previous.p90,
-            mean_seconds=since_previous.mean,
-            from_entry=times_of((times - counted.entered_at)[here]) if before >= 0 else times_of(times[:0]),
-            branches=() if rank is None else tuple(_branches(funnel, counted, position, rank)),
-        )
+def _step(funnel: Funnel, counted: Attempts, reached: Flags, clocks: NDArray[np.int64], position: int) -> StepFigures:
+    step, here = funnel.steps[position], reached[:, position]
+    rank = funnel.required.index(position) if position in funnel.required else None
+    before = sum(1 for required in funnel.required if required < position) - 1
+    came = reached[:, funnel.required[before]] if before >= 0 else np.zeros(len(counted), bool)
+    both = here & came
+    times = clocks[:, rank] if rank is not None else counted.at[:, position]
+    since_previous = times_of(times[both] - clocks[both, before]) if before >= 0 else times_of(times[:0])
+    count = int(here.sum())
+    return StepFigures(
+        id=step.id,
+        name=step.label,
+        count=count,
+        from_start=ratio(count, len(counted)),
+        from_previous=ratio(int(both.sum()), int(came.sum())) if before >= 0 else None,
+        dropped=None if rank is None else int((came & ~here).sum()),
+        optional=step.optional,
+        entered_here=0 if rank is None else int((counted.entry_rank == rank).sum()),
+        median_seconds=since_previous.median,
+        p90_seconds=since_previous.p90,
+        mean_seconds=since_previous.mean,
+        from_entry=times_of((times - counted.entered_at)[here]) if before >= 0 else times_of(times[:0]),
+        branches=() if rank is None else tuple(_branches(funnel, counted, position, rank)),
+    )
 
 
 def times_of(microseconds: NDArray[np.int64]) -> Times:

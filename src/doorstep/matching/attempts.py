@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,11 @@ NEVER_REACHED: Final = state.UNREACHED
 """Stands in `Attempts.at` where a step was not reached."""
 
 STATUSES: Final = layout.STATUSES
+MANY: Final = 100_000
+"""Attempts from which on threads are worth their start."""
+
+Given = TypeVar("Given")
+Done = TypeVar("Done")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +69,17 @@ class Attempts:
 
 
 def joined(parts: Sequence[Attempts]) -> Attempts:
-    """All parts, one after another; at least one."""
-    return Attempts(*(_one_after_another([getattr(part, name) for part in parts]) for name in Attempts.__slots__))
+    """All parts, one after another; at least one. Column by column, side by side: most of it is touching new memory."""
+    columns = [[getattr(part, name) for part in parts] for name in Attempts.__slots__]
+    return Attempts(*side_by_side(_one_after_another, columns, sum(map(len, parts))))
+
+
+def side_by_side(work: Callable[[Given], Done], given: Sequence[Given], attempts: int) -> list[Done]:
+    """The work on each of these, in threads where it goes over many attempts; numpy lets go of the GIL meanwhile."""
+    if attempts < MANY:
+        return list(map(work, given))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(work, given))
 
 
 def _one_after_another(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
