@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 import doorstep
+from commands import typed
 from doorstep.lake import Accepted, Busy
 from lakes import event, rows_of
 
@@ -49,3 +51,20 @@ def test_a_full_disk_loses_nothing_that_was_acknowledged(small_disk: Path) -> No
     assert {name for (name,) in rows_of(lake, "message_id")} == {*kept, "after"}
     assert lake.check() == ()
     lake.close()
+
+
+def test_a_full_disk_is_told_to_readers_too(small_disk: Path) -> None:
+    """They need a little room themselves; when it is made, they find everything."""
+    with doorstep.open_lake(small_disk / "lake") as lake:
+        lake.accept([event("1", "signup")])
+        lake.settle()
+    filler = small_disk / "filler"
+    with suppress(OSError), filler.open("wb", buffering=0) as file:
+        while file.write(bytes(4096)):
+            pass
+    for words in (("lake", "show", "--lake", "lake"), ("import", "e.csv", "--lake", "lake")):
+        (small_disk.parent / "e.csv").write_text("user_id,event,time\nu,e,2026-01-01\n", "utf-8")
+        ran = typed(small_disk, *words[:1], *(f"../{word}" if word == "e.csv" else word for word in words[1:]), "--json")
+        assert (ran.returncode, ran.json["error"]["code"]) == (2, "disk-full")
+    filler.unlink()
+    assert typed(small_disk, "lake", "show", "--lake", "lake", "--json").json["tables"]["events"]["rows"] == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import sqlite3
 import time
 import weakref
@@ -24,6 +25,8 @@ BUSY_MS: Final = 10_000
 _WAITS: Final = (0.01, 0.05, 0.2, 1.0)
 """Seconds before each reading anew."""
 _UNSEEN: Final = ("Failed to read inlined data", "fetch from an unsuccessful query result")
+_LITTLE: Final = 1 << 20
+"""Bytes of a disk that is as good as full."""
 Found = TypeVar("Found")
 
 CONFIG: Final[dict[str, str | bool | int | float | list[str]]] = {"allow_unsigned_extensions": True}
@@ -135,6 +138,13 @@ def attached(place: Place, snapshot: int | None = None) -> Iterator[duckdb.DuckD
         yield connection
 
 
+def _is_full(error: duckdb.Error, place: Place) -> bool:
+    """SQLite says no more than that it cannot write, even to a reader, when its own small files do not fit."""
+    said = str(error)
+    full = shutil.disk_usage(place.directory).free < _LITTLE if "disk I/O error" in said else False
+    return full or "No space left" in said or "disk is full" in said
+
+
 @contextmanager
 def storing(place: Place) -> Iterator[None]:
     """Turns what DuckDB raises about the lake into a StoreError of one paragraph."""
@@ -142,7 +152,7 @@ def storing(place: Place) -> Iterator[None]:
         yield
     except duckdb.Error as error:
         reason = str(error).splitlines()[0].split(": ", 1)[-1][:300]
-        if "No space left" in str(error) or "disk is full" in str(error):
+        if _is_full(error, place):
             raise StoreError(
                 "disk-full", f"the disk of {place.directory} is full; nothing was lost. Make room."
             ) from None
