@@ -31,8 +31,8 @@ from doorstep.matching.plan import FOREVER, Plan, Question
 from doorstep.matching.reference import Bounds
 from doorstep.rows.runs import EventRuns, Run
 
-CHUNK: Final = 1 << 17
-"""About how many rows are put side by side at a time."""
+CHUNK: Final = 1 << 18
+"""About how many rows are looked at together; those that are needed, side by side, stay in a core's cache."""
 
 MOST_COMBINATIONS: Final = 10_000
 """With more different values of properties than this, SQL judges rows sooner than Python judges combinations."""
@@ -152,7 +152,7 @@ def _combined(
 
 def _without_unit(run: _Judged, span: tuple[int, int]) -> int:
     """How many rows that matter have no unit; those are the first ones."""
-    end = int(np.searchsorted(run.units, 1))
+    end = int(np.searchsorted(run.units, np.int32(1)))  # of another type it would copy them all
     times = run.times[:end]
     words = run.words[run.codes[:end]] if len(run.codes) else np.broadcast_to(run.words, end)
     return int(np.count_nonzero((times >= span[0]) & (times <= span[1]) & (words != 0)))

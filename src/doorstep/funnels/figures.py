@@ -92,7 +92,7 @@ def figures_of(funnel: Funnel, counted: Attempts) -> Figures:
         mature=int(mature.sum()),
         mature_completed=int((last & mature).sum()),
         mature_conversion=ratio(int((last & mature).sum()), int(mature.sum())),
-        statuses={name: int((counted.status == number).sum()) for number, name in enumerate(STATUSES)},
+        statuses=dict(zip(STATUSES, np.bincount(counted.status, minlength=len(STATUSES)).tolist(), strict=True)),
         steps=tuple(side_by_side(partial(_step, funnel, counted, reached, clocks), range(len(funnel.steps)), entered)),
     )
 
@@ -127,7 +127,7 @@ def _step(funnel: Funnel, counted: Attempts, reached: Flags, clocks: NDArray[np.
     came = reached[:, funnel.required[before]] if before >= 0 else np.zeros(len(counted), bool)
     both = here & came
     times = clocks[:, rank] if rank is not None else counted.at[:, position]
-    since_previous = times_of(times[both] - clocks[both, before]) if before >= 0 else times_of(times[:0])
+    since_previous = times_of(times[both] - clocks[:, before][both]) if before >= 0 else times_of(times[:0])
     count = int(here.sum())
     return StepFigures(
         id=step.id,
@@ -141,7 +141,7 @@ def _step(funnel: Funnel, counted: Attempts, reached: Flags, clocks: NDArray[np.
         median_seconds=since_previous.median,
         p90_seconds=since_previous.p90,
         mean_seconds=since_previous.mean,
-        from_entry=times_of((times - counted.entered_at)[here]) if before >= 0 else times_of(times[:0]),
+        from_entry=times_of(times[here] - counted.entered_at[here]) if before >= 0 else times_of(times[:0]),
         branches=() if rank is None else tuple(_branches(funnel, counted, position, rank)),
     )
 
