@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -17,11 +12,11 @@ import doorstep
 from doorstep.automations.cycle import go_round
 from doorstep.automations.runs import listed, steps_of
 from doorstep.registry import DeliveryRow, FiringRow, JourneyTransitionRow, TagRow, open_database
+from killing import kill_at_work
 from ledgers import event
 from postgres import Server
 from worlds import DAY, HOUR, START, World
 
-ROOT = Path(__file__).parent.parent
 LIFE = {
     "journey": "lives",
     "count_by": "account_id",
@@ -87,20 +82,6 @@ def holds(world: World) -> int:
     return len(fired)
 
 
-def _killed(directory: Path, life: int, seconds: float) -> None:
-    said = directory / "said"
-    size = said.stat().st_size if said.exists() else 0
-    command = [sys.executable, "-c", ROUNDS, str(directory), str(life), str(said)]
-    child = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 120
-    while not (said.exists() and said.stat().st_size > size) and time.monotonic() < deadline and child.poll() is None:
-        time.sleep(0.005)
-    time.sleep(seconds)
-    assert child.poll() is None, child.communicate()[1].decode()
-    os.kill(child.pid, signal.SIGKILL)
-    child.communicate()
-
-
 @pytest.mark.parametrize("lives", [1, pytest.param(25, marks=pytest.mark.long)])
 def test_whatever_is_killed_what_is_announced_goes_out_once(tmp_path: Path, lives: int) -> None:
     """SIGKILL at any moment of a round: the next one makes up for it, and nothing is doubled."""
@@ -109,8 +90,9 @@ def test_whatever_is_killed_what_is_announced_goes_out_once(tmp_path: Path, live
     world.activate(document=LIFE)
     world.publish(*DOCUMENTS)
     world.close()
+    said = tmp_path / "said"
     for life in range(lives):
-        _killed(tmp_path, life, 1 + chance.random() * 6)
+        kill_at_work(ROUNDS, tmp_path, life, said, said=said, seconds=1 + chance.random() * 6)
     world = World.in_(tmp_path)
     horizon = max(head.horizon or START for head in _heads(world)) - START
     for hours in range(3):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import subprocess
@@ -14,9 +13,8 @@ import polars as pl
 import pytest
 
 import doorstep
+from killing import kill_at_work
 from lakes import START, rows_of
-
-ROOT = Path(__file__).parent.parent
 
 INGEST = """
 import os, sys
@@ -36,26 +34,12 @@ for batch in range(10_000):
 """
 
 
-def _killed(lake: doorstep.Lake, said: Path, life: int, seconds: float) -> None:
-    """A process that accepts and settles until it is killed."""
-    command = [sys.executable, "-c", INGEST, str(lake.place.directory), str(said), str(life)]
-    child = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 60
-    size = said.stat().st_size if said.exists() else 0
-    while not (said.exists() and said.stat().st_size > size) and time.monotonic() < deadline and child.poll() is None:
-        time.sleep(0.005)
-    time.sleep(seconds)
-    assert child.poll() is None, child.communicate()[1].decode()
-    os.kill(child.pid, signal.SIGKILL)
-    child.communicate()
-
-
 def _survive(tmp_path: Path, lives: int, seed: int) -> None:
     chance = random.Random(seed)
     lake = doorstep.open_lake(tmp_path / "lake")
     said = tmp_path / "said"
     for life in range(lives):
-        _killed(lake, said, life, chance.random() * 0.8)
+        kill_at_work(INGEST, lake.place.directory, said, life, said=said, seconds=chance.random() * 0.8, within=60)
         lake.settle(wait=10)
         kept = [name for (name,) in rows_of(lake, "message_id")]
         acknowledged = said.read_text("utf-8").split()

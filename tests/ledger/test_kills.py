@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import random
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from doorstep.lake.attach import attached
 from doorstep.ledger.handing_on import transitions_of
+from killing import kill_at_work
 from ledgers import START, World, replayed
-
-ROOT = Path(__file__).parent.parent
 
 LIFE = {
     "journey": "life",
@@ -47,27 +41,14 @@ for turn in itertools.count():
 """
 
 
-def _killed(directory: Path, life: int, seconds: float) -> None:
-    said = directory / "said"
-    size = said.stat().st_size if said.exists() else 0
-    command = [sys.executable, "-c", CYCLES, str(directory), str(life), str(said)]
-    child = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 120
-    while not (said.exists() and said.stat().st_size > size) and time.monotonic() < deadline and child.poll() is None:
-        time.sleep(0.005)
-    time.sleep(seconds)
-    assert child.poll() is None, child.communicate()[1].decode()
-    os.kill(child.pid, signal.SIGKILL)
-    child.communicate()
-
-
 def _survive(directory: Path, lives: int, seed: int) -> None:
     chance = random.Random(seed)
     world = World.at(directory)
     world.activate(LIFE, START)
     world.close()
+    said = directory / "said"
     for life in range(lives):
-        _killed(directory, seed * 1000 + life, chance.random() * 2)
+        kill_at_work(CYCLES, directory, seed * 1000 + life, said, said=said, seconds=chance.random() * 2)
         world = World.at(directory)
         horizon = world.ledger.head("life").horizon
         assert horizon is not None

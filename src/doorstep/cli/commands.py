@@ -200,13 +200,11 @@ def write(table: pa.Table, path: Path) -> None:
     """Writes a table as the file's ending says."""
     from pyarrow import csv, parquet
 
-    try:
+    with writing(path):
         if path.suffix == ".parquet":
             parquet.write_table(table, path)
         else:
             csv.write_csv(table, path)
-    except OSError as error:
-        raise RunError("cannot-write", f"{path} cannot be written: {error.strerror or error}.") from None
 
 
 @app.command(cls=ManyEvents)

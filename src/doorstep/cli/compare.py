@@ -32,7 +32,7 @@ from doorstep.cli.files import AsCsv, Html, command, refuse_unwritable, show_csv
 from doorstep.cli.interruption import at_once
 from doorstep.cli.options import AsJson, Map, SourceTimezone, columns_of
 from doorstep.cli.published import DATA, Data, definition
-from doorstep.errors import RunError
+from doorstep.errors import RunError, writing
 
 if TYPE_CHECKING:
     from doorstep.funnels.compare import ClauseEffect, Comparison
@@ -113,7 +113,7 @@ def _write(found: Comparison, path: Path) -> int:
 
     schema = found.table_schema()
     rows = 0
-    try:
+    with writing(path):
         if path.suffix == ".parquet":
             with parquet.ParquetWriter(path, schema) as writer:
                 for batch in found.batches():
@@ -126,8 +126,6 @@ def _write(found: Comparison, path: Path) -> int:
                     said = pa.array([" + ".join(one) for one in batch.column(3).to_pylist()], pa.string())
                     lines.write_batch(pa.record_batch([*batch.columns[:3], said], schema=plain))
                     rows += batch.num_rows
-    except OSError as error:
-        raise RunError("cannot-write", f"{path} cannot be written: {error.strerror or error}.") from None
     return rows
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from doorstep.cli import terminal
-from doorstep.errors import RunError
+from doorstep.errors import RunError, writing
 
 if TYPE_CHECKING:
     from doorstep.pages.parts import Page
@@ -43,10 +43,8 @@ def write_page(page: Page, path: Path) -> None:
     from doorstep.pages.writing import page_of
 
     text = page_of(page)
-    try:
+    with writing(path):
         path.write_text(text, "utf-8", newline="\n")
-    except OSError as error:
-        raise RunError("cannot-write", f"{path} cannot be written: {error.strerror or error}.") from None
     terminal.say(f"report written to {path}")
 
 

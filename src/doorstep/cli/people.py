@@ -30,7 +30,7 @@ from doorstep.cli.files import Html, command, refuse_unwritable, write_page
 from doorstep.cli.interruption import at_once
 from doorstep.cli.options import AsJson, Map, SourceTimezone, columns_of
 from doorstep.cli.published import DATA, By, Data, definition, opened, who
-from doorstep.errors import RunError
+from doorstep.errors import RunError, writing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -192,7 +192,7 @@ def _write(batches: Iterator[pa.RecordBatch], path: Path) -> None:
     import pyarrow.parquet
 
     first = next(batches)
-    try:
+    with writing(path):
         match path.suffix:
             case ".parquet":
                 writer = pyarrow.parquet.ParquetWriter(path, first.schema)
@@ -204,8 +204,6 @@ def _write(batches: Iterator[pa.RecordBatch], path: Path) -> None:
             writer.write_batch(first)
             for batch in batches:
                 writer.write_batch(batch)
-    except OSError as error:
-        raise RunError("cannot-write", f"{path} cannot be written: {error.strerror or error}.") from None
 
 
 def _save(name: str, chosen: _Chosen, data: Path, by: str) -> SavedSegment:
